@@ -1,0 +1,92 @@
+import type { ErrorCode } from '../domain/errors.js';
+import type { Json } from '../domain/event.js';
+import type { Ipv4 } from '../domain/ipv4.js';
+import type { Mac } from '../domain/mac.js';
+import type { Machine } from '../domain/machine.js';
+import type { Loader } from '../domain/role.js';
+
+/** What one DHCP packet says about the machine that sent it: the evidence, before any decision. */
+export interface DhcpFacts {
+  readonly mac: Mac;
+  /** `pxe` and `http` are firmware, `ipxe` carries the iPXE marks, `os` is everything else that speaks DHCP, `bootp` has no option 53. */
+  readonly client: 'pxe' | 'http' | 'ipxe' | 'os' | 'bootp';
+  /** Option 93, or from the vendor class (`PXEClient:Arch:00007:`). */
+  readonly arch?: number;
+  /** Option 97, as an SMBIOS UUID in lower case. */
+  readonly uuid?: string;
+  readonly hostname?: string;
+}
+
+export type DhcpMessageWord = 'discover' | 'offer' | 'request' | 'ack' | 'nak' | 'decline' | 'release' | 'inform';
+
+/** One step that the DHCP shell reports to the boot core; opens boot sessions and lands in the timeline. */
+export interface DhcpStep {
+  readonly facts: DhcpFacts;
+  readonly message: DhcpMessageWord | 'ignored';
+  /** The address offered or acknowledged. */
+  readonly address?: Ipv4;
+  /** One sentence; for `ignored` the reason. */
+  readonly text: string;
+  readonly data: Readonly<Record<string, Json>>;
+}
+
+/** What a machine that netboots is told to load next. `none` = addresses only, with the reason. */
+export type BootOffer =
+  | { readonly kind: 'script'; readonly url: string; readonly reason: string }
+  | {
+      readonly kind: 'loader';
+      readonly file: string;
+      readonly loader: Exclude<Loader, 'auto'> | 'undionly';
+      readonly reason: string;
+    }
+  | { readonly kind: 'none'; readonly reason: string };
+
+/** What the DHCP shell needs of the boot core (implemented by Boot). Both calls are synchronous and in memory. */
+export interface DhcpBoot {
+  /** The machine this packet comes from, by MAC, else by UUID; undefined = unknown. */
+  machineOf(facts: DhcpFacts): Machine | undefined;
+  /** What to hand out now. `subnetLoader` and `mode` come from the subnet. Pure reading: opens nothing. */
+  bootOffer(facts: DhcpFacts, subnet: { readonly mode: 'full' | 'proxy'; readonly loader?: Loader }): BootOffer;
+  step(step: DhcpStep): void;
+}
+
+/** Who asks for a file. */
+export interface Requester {
+  readonly protocol: 'tftp' | 'http';
+  readonly address: Ipv4;
+}
+
+/**
+ * The answer to a name, the same over TFTP and HTTP. `file` paths are absolute, resolved and inside the folder they belong to;
+ * `none` says why, and the shell maps `code` to its protocol.
+ */
+export type BootFile =
+  | { readonly kind: 'text'; readonly name: string; readonly body: Buffer; readonly contentType: string }
+  | {
+      readonly kind: 'file';
+      readonly name: string;
+      readonly path: string;
+      readonly size: number;
+      readonly contentType: string;
+      readonly digest?: string;
+    }
+  | { readonly kind: 'none'; readonly name: string; readonly code: ErrorCode; readonly reason: string };
+
+/** Outcome of one transfer, reported by the shells for the timeline. */
+export interface TransferReport {
+  readonly requester: Requester;
+  readonly name: string;
+  /** `started` and `progress` are optional; one of the last three ends a transfer. `probed`: firmware read the size and stopped (TFTP error 8), normal. */
+  readonly phase: 'started' | 'progress' | 'sent' | 'probed' | 'failed';
+  readonly bytes: number;
+  readonly total: number;
+  readonly milliseconds: number;
+  readonly reason?: string;
+}
+
+/** What the TFTP and HTTP shells need of the boot core (implemented by Boot). */
+export interface FileBoot {
+  /** Accepts any name a machine may send (`//x`, `\\x`, `X`); never throws for a bad name. Refusals are recorded as events by the implementation. */
+  resolve(name: string, requester: Requester): Promise<BootFile>;
+  transfer(report: TransferReport): void;
+}

@@ -1,0 +1,65 @@
+import type { Ipv4 } from './ipv4.js';
+import type { Mac } from './mac.js';
+
+/** In the order of a boot; a session's stage never goes back. */
+export const BOOT_STAGES = ['dhcp', 'loader', 'script', 'kernel', 'stage1', 'rootfs', 'live', 'systems'] as const;
+export type BootStage = (typeof BOOT_STAGES)[number];
+export type BootOutcome = 'running' | 'succeeded' | 'failed' | 'stalled';
+
+/** Why a boot does not go on, with a name that the documentation explains (docs/booting.md). */
+export interface Diagnosis {
+  /** e.g. `chainload-loop`, `loader-refused`, `digest-mismatch`. */
+  readonly name: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface Progress {
+  /** What is being loaded: a file name. */
+  readonly file: string;
+  readonly bytes: number;
+  readonly total: number;
+}
+
+/** One power-on of one machine. */
+export interface BootSession {
+  readonly id: string;
+  /** Machine name, or MAC until known. */
+  readonly key: string;
+  readonly mac: Mac;
+  readonly machine?: string;
+  readonly uuid?: string;
+  /** Address given in this session; the nonce is rendered for it only. */
+  readonly address?: Ipv4;
+  /** `bios`, `uefi`, `uefi-http`, `ipxe`, as first seen. */
+  readonly firmware: string;
+  readonly arch?: number;
+  readonly openedAt: number;
+  readonly lastStepAt: number;
+  /** Set when the outcome is succeeded or failed, or a newer session replaced it. */
+  readonly closedAt?: number;
+  readonly stage: BootStage;
+  /** Epoch ms at which each stage was entered. */
+  readonly stages: Readonly<Partial<Record<BootStage, number>>>;
+  readonly outcome: BootOutcome;
+  readonly diagnosis?: Diagnosis;
+  readonly progress?: Progress;
+  readonly scriptFetchedAt?: number;
+  readonly claimedAt?: number;
+  /** How often the loader was asked for: three times in a row is a chainload loop. */
+  readonly loaderFetches: number;
+}
+
+/** Boot credential of a session (PRODUCT, principle 7). Only hashes are stored. */
+export interface Claim {
+  readonly session: string;
+  readonly mac: Mac;
+  readonly machine?: string;
+  readonly nonceHash: string;
+  /** Epoch ms; minutes after the last rendering. */
+  readonly nonceExpiresAt: number;
+  readonly claimId?: string;
+  readonly credentialHash?: string;
+  readonly firstUsedAt?: number;
+  readonly revoked: boolean;
+}

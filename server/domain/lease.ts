@@ -1,0 +1,17 @@
+import type { Ipv4 } from './ipv4.js';
+import type { Mac } from './mac.js';
+
+/** A dynamic or reserved address given to a NIC. Keyed by address; one lease per MAC and subnet (FIELD: addresses differ when client ids differ). */
+export interface Lease {
+  readonly address: Ipv4;
+  readonly mac: Mac;
+  /** Hex of option 61, evidence only. */
+  readonly clientId?: string;
+  readonly hostname?: string;
+  /** `active` may be extended; `declined` is quarantined until expiresAt; `released` keeps the address for the same MAC. */
+  readonly state: 'active' | 'released' | 'declined';
+  /** Epoch seconds. */
+  readonly startedAt: number;
+  /** Epoch seconds. */
+  readonly expiresAt: number;
+}

@@ -1,0 +1,56 @@
+import type { Ipv4 } from './ipv4.js';
+import type { Mac } from './mac.js';
+import type { Loader } from './role.js';
+import type { SystemState } from './system.js';
+
+/** A computer that netboots: the desired state, as the operator wrote it. */
+export interface Machine {
+  readonly name: string;
+  /** At least one; the first is the one shown. */
+  readonly macs: readonly Mac[];
+  /** SMBIOS UUID, lower case. */
+  readonly uuid?: string;
+  readonly serial?: string;
+  /** Reserved address. */
+  readonly address?: Ipv4;
+  readonly role?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly loader?: Loader;
+}
+
+export type MachineStatus = 'discovered' | 'waiting' | 'approved' | 'booting' | 'up' | 'lost' | 'unmanaged' | 'off';
+
+export interface ObservedSystem {
+  readonly name: string;
+  readonly state: SystemState;
+  readonly restarts: number;
+  /** The last line that says why, for `failed` and restarts. */
+  readonly message?: string;
+}
+
+/**
+ * What a machine showed of itself; kept across restarts of the server. Known machines are keyed by name, unknown ones by
+ * their MAC (`key`), so that approval carries it over.
+ */
+export interface Observed {
+  /** Machine name, or MAC of a machine that is only discovered. */
+  readonly key: string;
+  readonly mac: Mac;
+  /** Names of machines that were approved from discovery keep it. */
+  readonly approvedAt?: number;
+  readonly waiting: boolean;
+  readonly firstSeenAt: number;
+  readonly lastSeenAt: number;
+  readonly uuid?: string;
+  /** DHCP option 93. */
+  readonly arch?: number;
+  /** From efivarfs, reported by stage 1. `none` = BIOS. Forgotten when a loader is fetched with no next step. */
+  readonly secureBoot?: 'on' | 'off' | 'none';
+  readonly inventory?: Readonly<Record<string, string>>;
+  readonly systems: readonly ObservedSystem[];
+  /** Set by the first report of the live OS, cleared when a new boot session opens. */
+  readonly upSince?: number;
+  readonly heartbeatAt?: number;
+  /** The machine was handed to its single system or to its own disk: no more reports are expected. */
+  readonly unmanaged: boolean;
+}

@@ -1,0 +1,88 @@
+import type { BootSession, Claim } from './boot-session.js';
+import type { Change, DesiredState } from './desired.js';
+import type { BootEvent, NewEvent } from './event.js';
+import type { Image } from './image.js';
+import type { Ipv4 } from './ipv4.js';
+import type { Lease } from './lease.js';
+import type { Observed } from './machine.js';
+
+/** Everything the in-memory state is made from at start. */
+export interface Snapshot extends DesiredState {
+  readonly images: readonly Image[];
+  readonly leases: readonly Lease[];
+  readonly observed: readonly Observed[];
+  /** The newest session of each key. */
+  readonly sessions: readonly BootSession[];
+  /** Claims that are not revoked. */
+  readonly claims: readonly Claim[];
+  /** API tokens: sha256 of the token -> name. */
+  readonly tokens: readonly TokenRecord[];
+  /** Sequence of the newest change, for changesSince. */
+  readonly sequence: number;
+}
+
+export interface TokenRecord {
+  readonly name: string;
+  /** sha256 hex of the token; the token itself is shown once. */
+  readonly hash: string;
+  readonly createdAt: number;
+}
+
+export interface EventFilter {
+  readonly session?: string;
+  readonly machine?: string;
+  readonly mac?: string;
+  readonly source?: string;
+  readonly level?: string;
+  /** Only events with a larger sequence. */
+  readonly after?: number;
+  readonly limit: number;
+  /** Newest first instead of oldest first. */
+  readonly newestFirst?: boolean;
+}
+
+export interface SessionFilter {
+  readonly key?: string;
+  /** Only sessions opened before this epoch ms (paging, newest first). */
+  readonly before?: number;
+  readonly limit: number;
+}
+
+/**
+ * The one door to what is kept. Every call is a promise that settles when the data is durable (`synchronous=FULL`); a failure
+ * rejects with `unavailable`, never with "not found". Two drivers are planned: SQLite (embedded) and PostgreSQL.
+ */
+export interface Store {
+  load(): Promise<Snapshot>;
+  /** All changes or none; resolves to the change sequence. `by` is who asked. */
+  applyDesired(changes: readonly Change[], by: string): Promise<number>;
+  /** Changes of other servers since `sequence` (one embedded server sees its own only). */
+  changesSince(
+    sequence: number,
+  ): Promise<readonly { readonly sequence: number; readonly kind: string; readonly name: string }[]>;
+
+  /** Writes the lease if the address is free, or holds exactly what `expected` says (undefined = no row). */
+  claimLease(lease: Lease, expected: Lease | undefined): Promise<'ok' | 'conflict'>;
+  removeLease(address: Ipv4): Promise<void>;
+
+  saveImage(image: Image): Promise<void>;
+  removeImage(name: string, version: string): Promise<void>;
+  /** Moves `tag` to `version`, away from every other version of `name`. */
+  tagImage(name: string, version: string, tag: string): Promise<void>;
+
+  saveObserved(observed: Observed): Promise<void>;
+  removeObserved(key: string): Promise<void>;
+  saveSession(session: BootSession): Promise<void>;
+  sessions(filter: SessionFilter): Promise<readonly BootSession[]>;
+  session(id: string): Promise<BootSession | undefined>;
+  saveClaim(claim: Claim): Promise<void>;
+  /** Returns the events with their sequence numbers, in order. */
+  appendEvents(events: readonly NewEvent[]): Promise<readonly BootEvent[]>;
+  events(filter: EventFilter): Promise<readonly BootEvent[]>;
+  saveToken(token: TokenRecord): Promise<void>;
+  removeToken(name: string): Promise<void>;
+  /** A value of the server itself (keys, shipped asset versions). */
+  setting(key: string): Promise<string | undefined>;
+  saveSetting(key: string, value: string): Promise<void>;
+  close(): Promise<void>;
+}

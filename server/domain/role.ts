@@ -1,0 +1,17 @@
+/** Which boot loader a machine gets (PRODUCT: the boot, step 2). `auto` decides from what is known of Secure Boot. */
+export type Loader = 'auto' | 'snponly' | 'ipxe' | 'shim';
+export const LOADERS = ['auto', 'snponly', 'ipxe', 'shim'] as const;
+
+/** `resident`: the live OS stays PID 1 and runs all systems. `single`: the one system gets the whole machine. */
+export type Mode = 'resident' | 'single';
+
+/** What a machine must be. */
+export interface Role {
+  readonly name: string;
+  readonly profile: string;
+  readonly mode: Mode;
+  /** Names of systems, in start order. */
+  readonly systems: readonly string[];
+  readonly params: Readonly<Record<string, string>>;
+  readonly loader?: Loader;
+}

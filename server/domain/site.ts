@@ -1,0 +1,33 @@
+import type { AddressRange, Cidr, Ipv4 } from './ipv4.js';
+
+/** How DHCP behaves on a subnet. `proxy` adds boot information beside the site's own server; `observe` only listens. */
+export type DhcpMode = 'full' | 'proxy' | 'observe' | 'off';
+export const DHCP_MODES = ['full', 'proxy', 'observe', 'off'] as const;
+
+export interface Subnet {
+  readonly cidr: Cidr;
+  readonly mode: DhcpMode;
+  /** No pool: reservations only. */
+  readonly pools: readonly AddressRange[];
+  readonly router?: Ipv4;
+  readonly dns: readonly Ipv4[];
+  readonly domain?: string;
+  readonly leaseSeconds: number;
+  readonly loader?: 'auto' | 'snponly' | 'ipxe' | 'shim';
+}
+
+/** What an unknown machine gets (governs boot information only). */
+export type UnknownPolicy =
+  | { readonly kind: 'localdisk' }
+  | { readonly kind: 'ignore' }
+  | { readonly kind: 'discover' }
+  | { readonly kind: 'role'; readonly role: string };
+
+/** Where machines reach this server; goes into every URL handed out. */
+export interface ServerIdentity {
+  readonly address: Ipv4;
+  readonly httpPort: number;
+  readonly tftpPort: number;
+  /** `http://10.77.0.1:8080`, no slash at the end. */
+  readonly url: string;
+}

@@ -1,0 +1,107 @@
+import type { BootSession } from '../domain/boot-session.js';
+import type { Change } from '../domain/desired.js';
+import type { Image } from '../domain/image.js';
+import type { Mac } from '../domain/mac.js';
+import type { Machine, Observed } from '../domain/machine.js';
+import type { Snapshot } from '../domain/ports.js';
+import type { Profile } from '../domain/profile.js';
+import type { Role } from '../domain/role.js';
+import type { System } from '../domain/system.js';
+
+/**
+ * Whatever is needed to answer a booting machine: in memory, O(1) by every key. Changed only after the store has the change.
+ * Leases live beside it (state/leases.ts).
+ */
+export class State {
+  readonly machines = new Map<string, Machine>();
+  readonly roles = new Map<string, Role>();
+  readonly systems = new Map<string, System>();
+  readonly profiles = new Map<string, Profile>();
+  /** By name, then by version. */
+  readonly images = new Map<string, Map<string, Image>>();
+  /** By machine name, or MAC of a machine that is only discovered. */
+  readonly observed = new Map<string, Observed>();
+  /** The newest session of each key. */
+  readonly sessions = new Map<string, BootSession>();
+  readonly #byMac = new Map<Mac, Machine>();
+  readonly #byUuid = new Map<string, Machine>();
+
+  constructor(snapshot: Snapshot, profiles: Iterable<Profile>) {
+    for (const profile of profiles) this.profiles.set(profile.name, profile);
+    for (const system of snapshot.systems) this.systems.set(system.name, system);
+    for (const role of snapshot.roles) this.roles.set(role.name, role);
+    for (const machine of snapshot.machines) this.#putMachine(machine);
+    for (const image of snapshot.images) this.putImage(image);
+    for (const observed of snapshot.observed) this.observed.set(observed.key, observed);
+    for (const session of snapshot.sessions) this.sessions.set(session.key, session);
+  }
+
+  machineByMac(mac: Mac): Machine | undefined {
+    return this.#byMac.get(mac);
+  }
+
+  machineByUuid(uuid: string): Machine | undefined {
+    return this.#byUuid.get(uuid);
+  }
+
+  /** `name` = its `stable` version, `name:word` = that version or tag. */
+  image(reference: string): Image | undefined {
+    const [name = '', word = 'stable'] = reference.split(':');
+    const versions = this.images.get(name);
+    if (versions === undefined) return undefined;
+    const exact = versions.get(word);
+    if (exact !== undefined) return exact;
+    for (const image of versions.values()) if (image.tags.includes(word)) return image;
+    return undefined;
+  }
+
+  /** Takes over what the store has accepted. */
+  applyChanges(changes: readonly Change[]): void {
+    for (const change of changes) {
+      switch (change.kind) {
+        case 'machine':
+          this.#removeMachine(change.name);
+          if (change.value !== undefined) this.#putMachine(change.value);
+          break;
+        case 'role':
+          if (change.value === undefined) this.roles.delete(change.name);
+          else this.roles.set(change.name, change.value);
+          break;
+        case 'system':
+          if (change.value === undefined) this.systems.delete(change.name);
+          else this.systems.set(change.name, change.value);
+          break;
+      }
+    }
+  }
+
+  putImage(image: Image): void {
+    const versions = this.images.get(image.name) ?? new Map<string, Image>();
+    for (const [version, other] of versions) {
+      const kept = other.tags.filter((tag) => !image.tags.includes(tag));
+      if (kept.length !== other.tags.length) versions.set(version, { ...other, tags: kept });
+    }
+    versions.set(image.version, image);
+    this.images.set(image.name, versions);
+  }
+
+  removeImage(name: string, version: string): void {
+    const versions = this.images.get(name);
+    versions?.delete(version);
+    if (versions?.size === 0) this.images.delete(name);
+  }
+
+  #putMachine(machine: Machine): void {
+    this.machines.set(machine.name, machine);
+    for (const mac of machine.macs) this.#byMac.set(mac, machine);
+    if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid, machine);
+  }
+
+  #removeMachine(name: string): void {
+    const old = this.machines.get(name);
+    if (old === undefined) return;
+    this.machines.delete(name);
+    for (const mac of old.macs) if (this.#byMac.get(mac) === old) this.#byMac.delete(mac);
+    if (old.uuid !== undefined && this.#byUuid.get(old.uuid) === old) this.#byUuid.delete(old.uuid);
+  }
+}
