@@ -1,0 +1,103 @@
+import type { Readable } from 'node:stream';
+import type { Router } from 'express';
+import type { BootSession } from '../domain/boot-session.js';
+import type { Change } from '../domain/desired.js';
+import type { Digest } from '../domain/digest.js';
+import type { BootEvent, Json } from '../domain/event.js';
+import type { Ipv4 } from '../domain/ipv4.js';
+import type { Lease } from '../domain/lease.js';
+import type { Mac } from '../domain/mac.js';
+import type { Machine, MachineStatus, Observed, ObservedSystem } from '../domain/machine.js';
+import type { Store } from '../domain/ports.js';
+import type { State } from '../state/state.js';
+import type { Tokens } from './tokens.js';
+
+/** Events as they become durable: every listener gets each one once, in sequence order, after the store has it. */
+export interface EventFeed {
+  /** Returns the function that ends the subscription. Listeners must not throw and must not block. */
+  subscribe(listener: (event: BootEvent) => void): () => void;
+}
+
+/** Everything the server knows of one machine at this moment, desired and observed. */
+export interface MachineView {
+  /** Machine name, or MAC of a machine that is only discovered. */
+  readonly key: string;
+  /** Absent: only discovered. */
+  readonly machine?: Machine;
+  /** Absent: never seen. */
+  readonly observed?: Observed;
+  readonly status: MachineStatus;
+  /** The address it has now (lease or boot session). */
+  readonly address?: Ipv4;
+  /** The newest boot session. */
+  readonly session?: BootSession;
+  /** Assigned systems and what the machine reported of them; `unknown` when the machine is lost. */
+  readonly systems: readonly ObservedSystem[];
+}
+
+/** What a machine would be given now, one line per value, each with its reason. */
+export interface Explanation {
+  readonly machine: string;
+  readonly lines: readonly { readonly what: string; readonly value: Json; readonly why: string }[];
+}
+
+/** What the API needs of the boot core. Readings are synchronous and in memory. */
+export interface BootViews {
+  /** Keys of all machines, known and discovered; not those that `unknownMachines: ignore` leaves unlisted. */
+  machineKeys(): Iterable<string>;
+  /** By key. `undefined` = there is no such machine. */
+  machineView(key: string): MachineView | undefined;
+  /** By key; throws `not_found`, or `conflict` with the reason when nothing can be given. */
+  explain(key: string): Explanation;
+  /**
+   * The script that this machine would get from this profile, for people: it holds no live nonce and opens no session.
+   * Throws `not_found` for unknown names and `invalid` when the profile cannot be rendered for the machine.
+   */
+  renderFor(profile: string, machine: string, loader: 'ipxe' | 'grub'): string;
+  /**
+   * Called after store and state have the changes: carries what was observed under a MAC over to a new machine (a waiting one
+   * counts as approved and is told to reboot), and back when a machine is removed; records one event per change.
+   */
+  desiredChanged(changes: readonly Change[], by: string): Promise<void>;
+  /** Drops what was observed of a machine that is only discovered. */
+  forget(mac: Mac, by: string): Promise<void>;
+}
+
+/** The content-addressed files (images/store.ts). */
+export interface ImageFiles {
+  /** Streams a file in; rejects with `invalid` when the digest differs. Known bytes are kept once. */
+  import(
+    source: Readable,
+    options: { readonly expectedDigest?: Digest; readonly onProgress?: (bytes: number) => void },
+  ): Promise<{ readonly digest: Digest; readonly size: number }>;
+  /** Size of a stored file in bytes; `undefined` = not there. */
+  size(digest: Digest): Promise<number | undefined>;
+  remove(digest: Digest): Promise<void>;
+}
+
+/** Where the app writes what someone must act on. A pino logger fits. */
+export interface ApiLog {
+  error(data: object, message: string): void;
+}
+
+/** All that createApp is made of. */
+export interface ApiDeps {
+  readonly state: State;
+  readonly store: Store;
+  readonly events: EventFeed;
+  readonly boot: BootViews;
+  readonly images: ImageFiles;
+  readonly leases: () => Iterable<Lease>;
+  readonly tokens: Tokens;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** What is not ready yet, as sentences; empty = ready. */
+  readonly notReady: () => readonly string[];
+  /** Aborted when the server shuts down: event streams end. */
+  readonly closing: AbortSignal;
+  /** Routers of the machine side (`/boot`, `/agent/v1`, `/files`), mounted before the API, without a token. */
+  readonly machineRoutes: readonly { readonly path: string; readonly router: Router }[];
+  readonly log: ApiLog;
+  /** Version of the product, for openapi.json and /metrics. */
+  readonly version: string;
+}
