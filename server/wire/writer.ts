@@ -1,0 +1,93 @@
+import { WireError } from './wire-error.js';
+
+const FIRST_SIZE = 600;
+
+/**
+ * Writes a packet from front to back, big-endian. Grows as needed up to `limit` bytes; what does not fit throws WireError with
+ * the field and the limit and is never cut.
+ */
+export class Writer {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+  readonly #limit: number;
+
+  /** `limit`: bytes that the packet may have, e.g. what the peer said it can take. */
+  constructor(limit: number) {
+    this.#limit = limit;
+    this.#bytes = new Uint8Array(Math.min(limit, FIRST_SIZE));
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Bytes that may still be written. */
+  get room(): number {
+    return this.#limit - this.#length;
+  }
+
+  u8(value: number, field: string): void {
+    check(value, 0xff, field);
+    this.#view.setUint8(this.#grow(1, field), value);
+  }
+
+  u16(value: number, field: string): void {
+    check(value, 0xffff, field);
+    this.#view.setUint16(this.#grow(2, field), value);
+  }
+
+  u32(value: number, field: string): void {
+    check(value, 0xffffffff, field);
+    this.#view.setUint32(this.#grow(4, field), value);
+  }
+
+  bytes(value: Uint8Array, field: string): void {
+    this.#bytes.set(value, this.#grow(value.length, field));
+  }
+
+  /** A field of fixed `size`: the value, then zeros. A longer value throws. */
+  padded(value: Uint8Array, size: number, field: string): void {
+    if (value.length > size) throw new WireError(field, `is ${value.length} bytes long, at most ${size} fit`);
+    this.#bytes.set(value, this.#grow(size, field));
+  }
+
+  /** The value and a NUL. A NUL inside the value throws: the reader would see two fields. */
+  nulTerminated(value: Uint8Array, field: string): void {
+    if (value.includes(0)) throw new WireError(field, 'holds a NUL byte');
+    this.#bytes.set(value, this.#grow(value.length + 1, field));
+  }
+
+  /** Zeros up to `length`; nothing when the packet is that long already. */
+  zerosUntil(length: number, field: string): void {
+    if (length > this.#length) this.#grow(length - this.#length, field);
+  }
+
+  /** The packet: a view, valid as long as nothing more is written. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #grow(count: number, field: string): number {
+    const start = this.#length;
+    const end = start + count;
+    if (end > this.#limit) {
+      throw new WireError(field, `needs ${count} bytes at offset ${start}, the packet may have ${this.#limit} in all`);
+    }
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(Math.min(this.#limit, Math.max(end, this.#bytes.length * 2)));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    this.#length = end;
+    return start;
+  }
+}
+
+function check(value: number, largest: number, field: string): void {
+  if (!Number.isInteger(value) || value < 0 || value > largest) {
+    throw new WireError(field, `${value} is not a whole number from 0 to ${largest}`);
+  }
+}
