@@ -30,33 +30,39 @@ export class Writer {
 
   u8(value: number, field: string): void {
     check(value, 0xff, field);
-    this.#view.setUint8(this.#grow(1, field), value);
+    const at = this.#grow(1, field);
+    this.#view.setUint8(at, value);
   }
 
   u16(value: number, field: string): void {
     check(value, 0xffff, field);
-    this.#view.setUint16(this.#grow(2, field), value);
+    const at = this.#grow(2, field);
+    this.#view.setUint16(at, value);
   }
 
   u32(value: number, field: string): void {
     check(value, 0xffffffff, field);
-    this.#view.setUint32(this.#grow(4, field), value);
+    const at = this.#grow(4, field);
+    this.#view.setUint32(at, value);
   }
 
   bytes(value: Uint8Array, field: string): void {
-    this.#bytes.set(value, this.#grow(value.length, field));
+    const at = this.#grow(value.length, field);
+    this.#bytes.set(value, at);
   }
 
   /** A field of fixed `size`: the value, then zeros. A longer value throws. */
   padded(value: Uint8Array, size: number, field: string): void {
     if (value.length > size) throw new WireError(field, `is ${value.length} bytes long, at most ${size} fit`);
-    this.#bytes.set(value, this.#grow(size, field));
+    const at = this.#grow(size, field);
+    this.#bytes.set(value, at);
   }
 
   /** The value and a NUL. A NUL inside the value throws: the reader would see two fields. */
   nulTerminated(value: Uint8Array, field: string): void {
     if (value.includes(0)) throw new WireError(field, 'holds a NUL byte');
-    this.#bytes.set(value, this.#grow(value.length + 1, field));
+    const at = this.#grow(value.length + 1, field);
+    this.#bytes.set(value, at);
   }
 
   /** Zeros up to `length`; nothing when the packet is that long already. */
@@ -69,6 +75,7 @@ export class Writer {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** May replace the buffer: call it before naming `#bytes` or `#view`. */
   #grow(count: number, field: string): number {
     const start = this.#length;
     const end = start + count;
