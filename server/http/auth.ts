@@ -1,0 +1,25 @@
+import type { RequestHandler, Response } from 'express';
+import { unauthorized } from '../domain/errors.js';
+import type { Tokens } from './tokens.js';
+
+const REMEDY = 'send "Authorization: Bearer TOKEN"; the first start wrote one to dataDir/admin.token';
+
+/** Lets a request pass that carries a token of ours, and notes whose it is. */
+export function requireToken(tokens: Tokens): RequestHandler {
+  return (request, response, next) => {
+    const header = request.headers.authorization;
+    if (header === undefined) throw unauthorized('a token is needed', { remedy: REMEDY });
+    const token = /^Bearer +([\w\-.~+/]+=*) *$/i.exec(header)?.[1];
+    if (token === undefined) throw unauthorized('the Authorization header holds no bearer token', { remedy: REMEDY });
+    const name = tokens.nameOf(token);
+    if (name === undefined) throw unauthorized('this token is not (or no longer) valid', { remedy: REMEDY });
+    response.locals.tokenName = name;
+    next();
+  };
+}
+
+/** Who asks: the name of the token. */
+export function askedBy(response: Response): string {
+  const name: unknown = response.locals.tokenName;
+  return typeof name === 'string' ? name : 'nobody';
+}

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import { BOOT_STAGES, type BootSession } from '../domain/boot-session.js';
+import { formatIpv4 } from '../domain/ipv4.js';
+import { LOADERS } from '../domain/role.js';
+import type { MachineView } from './api-deps.js';
+import { iso, isoSchema } from './iso.js';
+
+export const MACHINE_STATUSES = [
+  'discovered',
+  'waiting',
+  'approved',
+  'booting',
+  'up',
+  'lost',
+  'unmanaged',
+  'off',
+] as const;
+
+const SYSTEM_STATES = ['starting', 'running', 'paused', 'stopped', 'failed', 'handed-over', 'unknown'] as const;
+
+/** One boot session as the API shows it: inside its machine, and in /boots. */
+export const bootSchema = z
+  .object({
+    session: z.string(),
+    key: z.string().meta({ description: 'Machine name, or MAC of a machine not known when it booted.' }),
+    mac: z.string(),
+    machine: z.string().optional(),
+    address: z.string().optional(),
+    firmware: z.string(),
+    arch: z.number().optional().meta({ description: 'DHCP option 93.' }),
+    stage: z.enum(BOOT_STAGES),
+    outcome: z.enum(['running', 'succeeded', 'failed', 'stalled']),
+    diagnosis: z.object({ name: z.string(), message: z.string(), remedy: z.string() }).optional(),
+    progress: z
+      .object({ file: z.string(), bytes: z.number(), total: z.number() })
+      .optional()
+      .meta({ description: 'What is being loaded now, in bytes.' }),
+    stages: z.partialRecord(z.enum(BOOT_STAGES), isoSchema).meta({ description: 'When each stage was entered.' }),
+    openedAt: isoSchema,
+    lastStepAt: isoSchema,
+    closedAt: isoSchema.optional(),
+  })
+  .meta({ id: 'Boot' });
+
+/** A machine: what was written of it (desired) and what it showed (observed). */
+export const machineSchema = z
+  .object({
+    name: z.string().meta({ description: 'For a machine that is only discovered: its MAC.' }),
+    known: z.boolean().meta({ description: 'false = only discovered.' }),
+    status: z.enum(MACHINE_STATUSES),
+    macs: z.array(z.string()),
+    uuid: z.string().optional(),
+    serial: z.string().optional(),
+    address: z.string().optional().meta({ description: 'The reserved address.' }),
+    currentAddress: z.string().optional().meta({ description: 'The address it has now.' }),
+    role: z.string().optional(),
+    labels: z.record(z.string(), z.string()),
+    loader: z.enum(LOADERS).optional(),
+    arch: z.number().optional(),
+    secureBoot: z.enum(['on', 'off', 'none']).optional(),
+    inventory: z.record(z.string(), z.string()).optional(),
+    firstSeenAt: isoSchema.optional(),
+    lastSeenAt: isoSchema.optional(),
+    approvedAt: isoSchema.optional(),
+    upSince: isoSchema.optional(),
+    heartbeatAt: isoSchema.optional(),
+    boot: bootSchema.optional().meta({ description: 'Its newest boot session.' }),
+    systems: z.array(
+      z.object({
+        name: z.string(),
+        state: z.enum(SYSTEM_STATES),
+        restarts: z.number(),
+        message: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'Machine' });
+
+export function machineResource(view: MachineView): z.input<typeof machineSchema> {
+  const { machine, observed, session } = view;
+  return {
+    name: view.key,
+    known: machine !== undefined,
+    status: view.status,
+    macs: machine === undefined ? (observed === undefined ? [] : [observed.mac]) : [...machine.macs],
+    uuid: machine?.uuid ?? observed?.uuid,
+    serial: machine?.serial ?? observed?.inventory?.serial,
+    address: machine?.address === undefined ? undefined : formatIpv4(machine.address),
+    currentAddress: view.address === undefined ? undefined : formatIpv4(view.address),
+    role: machine?.role,
+    labels: machine?.labels ?? {},
+    loader: machine?.loader,
+    arch: observed?.arch,
+    secureBoot: observed?.secureBoot,
+    inventory: observed?.inventory,
+    firstSeenAt: iso(observed?.firstSeenAt),
+    lastSeenAt: iso(observed?.lastSeenAt),
+    approvedAt: iso(observed?.approvedAt),
+    upSince: iso(observed?.upSince),
+    heartbeatAt: iso(observed?.heartbeatAt),
+    boot: session === undefined ? undefined : bootResource(session),
+    systems: view.systems.map(({ name, state, restarts, message }) => ({ name, state, restarts, message })),
+  };
+}
+
+export function bootResource(session: BootSession): z.input<typeof bootSchema> {
+  const stages: Partial<Record<(typeof BOOT_STAGES)[number], string>> = {};
+  for (const stage of BOOT_STAGES) {
+    const at = session.stages[stage];
+    if (at !== undefined) stages[stage] = iso(at);
+  }
+  return {
+    session: session.id,
+    key: session.key,
+    mac: session.mac,
+    machine: session.machine,
+    address: session.address === undefined ? undefined : formatIpv4(session.address),
+    firmware: session.firmware,
+    arch: session.arch,
+    stage: session.stage,
+    outcome: session.outcome,
+    diagnosis: session.diagnosis,
+    progress: session.progress,
+    stages,
+    openedAt: iso(session.openedAt),
+    lastStepAt: iso(session.lastStepAt),
+    closedAt: iso(session.closedAt),
+  };
+}
