@@ -11,7 +11,13 @@ export interface Arch {
   readonly loaders?: 'bios' | 'x64';
 }
 
-type Row = readonly [code: number, name: string, firmware: Arch['firmware'], http?: 'http', loaders?: Arch['loaders']];
+type Row = readonly [
+  code: number,
+  name: string,
+  firmware: Arch['firmware'],
+  http?: 'http' | undefined,
+  loaders?: NonNullable<Arch['loaders']>,
+];
 
 const ROWS: readonly Row[] = [
   [0, 'x86 BIOS', 'bios', undefined, 'bios'],
