@@ -3,7 +3,7 @@ import type { Router } from 'express';
 import type { BootSession } from '../domain/boot-session.js';
 import type { Change } from '../domain/desired.js';
 import type { Digest } from '../domain/digest.js';
-import type { BootEvent, Json } from '../domain/event.js';
+import type { BootEvent, Json, NewEvent } from '../domain/event.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Lease } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
@@ -16,6 +16,8 @@ import type { Tokens } from './tokens.js';
 export interface EventFeed {
   /** Returns the function that ends the subscription. Listeners must not throw and must not block. */
   subscribe(listener: (event: BootEvent) => void): () => void;
+  /** Notes a change made through the API; does not wait until it is durable. */
+  record(event: Omit<NewEvent, 'at'>): void;
 }
 
 /** Everything the server knows of one machine at this moment, desired and observed. */

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { type Digest, parseDigest } from '../domain/digest.js';
+import type { Image } from '../domain/image.js';
+import { iso, isoSchema } from './iso.js';
+
+export const digestSchema = z
+  .string()
+  .transform((text): Digest => parseDigest(text))
+  .meta({ type: 'string', pattern: '^[0-9a-f]{64}$', description: 'sha256 in lower-case hex.' });
+
+const PARTS = ['vmlinuz', 'initrd', 'modules', 'rootfs', 'disk'] as const;
+const KINDS = ['kernel', 'rootfs', 'disk'] as const;
+/** No ":" (it parts name and tag) and no "/" (it parts a path). */
+export const wordSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$/, 'write letters, digits, ".", "_", "+", "~" or "-" (at most 63)');
+
+export const imageSchema = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    kind: z.enum(KINDS),
+    files: z.array(z.object({ part: z.enum(PARTS), digest: z.string(), size: z.number() })),
+    tags: z.array(z.string()),
+    createdAt: isoSchema,
+  })
+  .meta({ id: 'Image' });
+
+/** What makes an image of files that were uploaded before: all its parts at once, so that no half image can exist. */
+export const newImageSchema = z.strictObject({
+  kind: z.enum(KINDS),
+  files: z
+    .partialRecord(z.enum(PARTS), digestSchema)
+    .meta({ description: 'Part → digest. kernel: vmlinuz, initrd, modules; rootfs: rootfs; disk: disk.' }),
+  tags: z
+    .array(wordSchema)
+    .optional()
+    .meta({ description: 'Absent: `stable` when no other version of this name has it.' }),
+});
+
+export function imageResource(image: Image): z.input<typeof imageSchema> {
+  return {
+    ...image,
+    files: image.files.map((file) => ({ ...file })),
+    tags: [...image.tags],
+    createdAt: iso(image.createdAt),
+  };
+}
