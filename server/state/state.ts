@@ -1,5 +1,6 @@
 import type { BootSession } from '../domain/boot-session.js';
 import type { Change } from '../domain/desired.js';
+import type { Digest } from '../domain/digest.js';
 import type { Image } from '../domain/image.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine, Observed } from '../domain/machine.js';
@@ -25,6 +26,7 @@ export class State {
   readonly sessions = new Map<string, BootSession>();
   readonly #byMac = new Map<Mac, Machine>();
   readonly #byUuid = new Map<string, Machine>();
+  readonly #byDigest = new Map<Digest, Image>();
 
   constructor(snapshot: Snapshot, profiles: Iterable<Profile>) {
     for (const profile of profiles) this.profiles.set(profile.name, profile);
@@ -83,10 +85,19 @@ export class State {
     }
     versions.set(image.version, image);
     this.images.set(image.name, versions);
+    for (const file of image.files) this.#byDigest.set(file.digest, image);
+  }
+
+  /** An image that this file belongs to. */
+  imageByDigest(digest: Digest): Image | undefined {
+    return this.#byDigest.get(digest);
   }
 
   removeImage(name: string, version: string): void {
     const versions = this.images.get(name);
+    const image = versions?.get(version);
+    for (const file of image?.files ?? [])
+      if (this.#byDigest.get(file.digest) === image) this.#byDigest.delete(file.digest);
     versions?.delete(version);
     if (versions?.size === 0) this.images.delete(name);
   }

@@ -1,0 +1,351 @@
+import type { Assignment } from '../decide/assignment.js';
+import { CHAINLOAD_LOOP_FETCHES, diagnoseLoop } from '../decide/diagnose.js';
+import { chooseLoader, type LoaderChoice, type LoaderSetting } from '../decide/loader.js';
+import { opensSession } from '../decide/session-rule.js';
+import type { BootSession } from '../domain/boot-session.js';
+import type { Digest } from '../domain/digest.js';
+import type { Json } from '../domain/event.js';
+import { formatIpv4 } from '../domain/ipv4.js';
+import { type Mac, macDashed } from '../domain/mac.js';
+import type { Machine } from '../domain/machine.js';
+import type { Loader } from '../domain/role.js';
+import type { State } from '../state/state.js';
+import type { Claims } from './claims.js';
+import type {
+  BootFile,
+  BootOffer,
+  DhcpBoot,
+  DhcpFacts,
+  DhcpStep,
+  FileBoot,
+  Requester,
+  TransferReport,
+} from './contract.js';
+import type { BootLog, EventLog } from './event-log.js';
+import { createNameSpace, isRoutineMiss, type NameSpaceDeps } from './name-space.js';
+import type { Observations } from './observations.js';
+import type { Planner } from './planner.js';
+import { errorScript, type RenderProfile, type ScriptLoader, scriptData } from './scripts.js';
+import type { Sessions } from './sessions.js';
+
+export interface BootDeps {
+  readonly state: State;
+  readonly sessions: Sessions;
+  readonly observations: Observations;
+  readonly claims: Claims;
+  readonly planner: Planner;
+  readonly events: EventLog;
+  readonly log: BootLog;
+  readonly clock: () => number;
+  readonly renderProfile: RenderProfile;
+  readonly files: Omit<NameSpaceDeps, 'identity' | 'script'>;
+}
+
+/** First-stage loaders: their fetch is the `loader` stage. grubx64.efi is the second half of shim's. */
+const FIRST_LOADERS = new Set(['undionly.kpxe', 'snponly.efi', 'ipxe.efi', 'shimx64.efi']);
+
+/** The core between the packet shells and the state: who is this, what does it get, what has it done. */
+export class Boot implements DhcpBoot, FileBoot {
+  readonly #deps: BootDeps;
+  readonly #lookup: (name: string, requester: Requester) => Promise<BootFile>;
+
+  constructor(deps: BootDeps) {
+    this.#deps = deps;
+    this.#lookup = createNameSpace({
+      ...deps.files,
+      identity: deps.planner.identity,
+      script: (mac, loader, requester) => this.#script(mac, loader, requester),
+    });
+    deps.sessions.onStalled = (session) => {
+      if (session.stage === 'loader') this.#forgetSecureBoot(session);
+    };
+  }
+
+  machineOf(facts: Pick<DhcpFacts, 'mac' | 'uuid'>): Machine | undefined {
+    const { state } = this.#deps;
+    return state.machineByMac(facts.mac) ?? (facts.uuid === undefined ? undefined : state.machineByUuid(facts.uuid));
+  }
+
+  bootOffer(facts: DhcpFacts, subnet: { readonly mode: 'full' | 'proxy'; readonly loader?: Loader }): BootOffer {
+    const { planner } = this.#deps;
+    if (facts.client === 'os' || facts.client === 'bootp')
+      return { kind: 'none', reason: 'not a netboot client: addresses only' };
+    const machine = this.machineOf(facts);
+    const assignment = planner.assignment(facts.mac, machine);
+    if (assignment.kind === 'none') return { kind: 'none', reason: assignment.reason };
+    const url = `${planner.identity.url}/boot/ipxe/${macDashed(facts.mac)}`;
+    if (facts.client === 'ipxe')
+      return { kind: 'script', url, reason: `iPXE asks: the script of ${machine?.name ?? facts.mac}` };
+    if (assignment.profile.kind === 'local')
+      return { kind: 'none', reason: `${assignment.reason}; profile ${assignment.profile.name}: its own disk` };
+    const choice = this.#chooseLoader(facts, machine, assignment, subnet);
+    if (choice.kind === 'none') return choice;
+    // HTTP firmware wants a whole URL that ends in .efi (FIELD: OVMF); TFTP firmware a bare name at the root.
+    const file = choice.transport === 'http' ? `${planner.identity.url}/boot/${choice.file}` : choice.file;
+    return { kind: 'loader', file, loader: choice.loader, reason: `${assignment.reason}; ${choice.reason}` };
+  }
+
+  /** The nearest setting of machine, role, profile and subnet wins; `auto` looks at what is known of Secure Boot. */
+  #chooseLoader(
+    facts: DhcpFacts,
+    machine: Machine | undefined,
+    assignment: Exclude<Assignment, { kind: 'none' }>,
+    subnet: { readonly mode: 'full' | 'proxy'; readonly loader?: Loader },
+  ): LoaderChoice {
+    const settings: readonly (readonly [LoaderSetting['source'], Loader | undefined])[] = [
+      ['machine', machine?.loader],
+      ['role', assignment.kind === 'role' ? assignment.role.loader : undefined],
+      ['profile', assignment.profile.loader],
+      ['subnet', subnet.loader],
+    ];
+    const [source, loader] = settings.find(([, value]) => value !== undefined) ?? ['default', undefined];
+    const secureBoot = this.#deps.observations.get(machine?.name ?? facts.mac)?.secureBoot;
+    return chooseLoader({ facts, mode: subnet.mode, setting: { source, loader: loader ?? 'auto' }, secureBoot });
+  }
+
+  step(step: DhcpStep): void {
+    const { sessions, observations, planner, events } = this.#deps;
+    const { facts, message } = step;
+    const machine = this.machineOf(facts);
+    const key = machine?.name ?? facts.mac;
+    const assignment = planner.assignment(facts.mac, machine);
+    const netboots = facts.client === 'pxe' || facts.client === 'http' || facts.client === 'ipxe';
+    const unlisted = assignment.kind === 'none' && assignment.unlisted;
+    const seen = observations.get(key);
+    if (netboots && !unlisted && message !== 'ignored') {
+      const firmwareArch = facts.client !== 'ipxe' || seen?.arch === undefined ? facts.arch : seen.arch;
+      const news =
+        seen === undefined ||
+        (firmwareArch !== undefined && seen.arch !== firmwareArch) ||
+        (facts.uuid !== undefined && seen.uuid !== facts.uuid);
+      observations.update(
+        key,
+        facts.mac,
+        {
+          ...(firmwareArch === undefined ? {} : { arch: firmwareArch }),
+          ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
+        },
+        news,
+      );
+      if (seen === undefined && machine === undefined) {
+        events.record({
+          source: 'dhcp',
+          kind: 'machine.discovered',
+          level: 'info',
+          mac: facts.mac,
+          message: `${facts.mac} was seen for the first time`,
+          data: dataOf(facts),
+        });
+      }
+    }
+    const boots = assignment.kind !== 'none' && assignment.profile.kind !== 'local';
+    let session = sessions.openOf(key);
+    if (message === 'discover' && boots && opensSession(facts.client, sessions.of(key), this.#now())) {
+      if (session?.stage === 'loader') this.#forgetSecureBoot(session);
+      session = sessions.open({
+        key,
+        mac: facts.mac,
+        firmware: firmwareWord(facts),
+        ...(machine === undefined ? {} : { machine: machine.name }),
+        ...(facts.arch === undefined ? {} : { arch: facts.arch }),
+        ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
+      });
+    }
+    if (
+      message === 'offer' &&
+      assignment.kind !== 'none' &&
+      assignment.profile.kind === 'local' &&
+      seen?.unmanaged !== true
+    ) {
+      observations.update(key, facts.mac, { unmanaged: true, systems: [], upSince: undefined });
+    }
+    if (message === 'offer' && session !== undefined && boots && (facts.client === 'pxe' || facts.client === 'http')) {
+      const choice = this.#chooseLoader(facts, machine, assignment, { mode: 'full' });
+      if (choice.kind === 'none' && choice.diagnosis !== undefined)
+        session = sessions.fail(session, 'dhcp', choice.diagnosis);
+    }
+    const level = message === 'nak' || message === 'decline' || message === 'ignored' ? 'warning' : 'info';
+    if (session === undefined) {
+      events.record({
+        source: 'dhcp',
+        kind: `dhcp.${message}`,
+        level,
+        ...(machine === undefined ? {} : { machine: machine.name }),
+        mac: facts.mac,
+        message: step.text,
+        data: step.data,
+      });
+      return;
+    }
+    const next =
+      netboots && session.outcome !== 'failed'
+        ? sessions.step(
+            session,
+            step.address === undefined || message !== 'ack' ? {} : { address: step.address },
+            message === 'ack',
+          )
+        : session;
+    sessions.event(next, 'dhcp', `dhcp.${message}`, step.text, step.data, level);
+  }
+
+  async resolve(name: string, requester: Requester): Promise<BootFile> {
+    const file = await this.#lookup(name, requester);
+    if (file.kind === 'none') this.#refused(file, requester);
+    return file;
+  }
+
+  transfer(report: TransferReport): void {
+    const { sessions, state } = this.#deps;
+    const session = sessions.byAddress(report.requester.address);
+    if (session === undefined || session.closedAt !== undefined) return;
+    const base = report.name.replace(/\/+$/, '').split('/');
+    const last = (base.at(-1) ?? '').toLowerCase();
+    const digest = base.find((segment) => /^[0-9a-f]{64}$/.test(segment));
+    const isLoader = FIRST_LOADERS.has(last);
+    const isKernel = digest !== undefined && state.imageByDigest(digest as Digest)?.kind === 'kernel';
+    const stage = isKernel ? 'kernel' : isLoader ? 'loader' : undefined;
+    const { protocol } = report.requester;
+    if (report.phase === 'progress') {
+      sessions.step(
+        session,
+        {
+          ...(stage === undefined ? {} : { stage }),
+          progress: { file: last, bytes: report.bytes, total: report.total },
+        },
+        false,
+      );
+      return;
+    }
+    const fetched = isLoader && report.phase === 'sent' ? session.loaderFetches + 1 : session.loaderFetches;
+    const next = sessions.step(session, {
+      ...(stage === undefined ? {} : { stage }),
+      loaderFetches: fetched,
+      progress: undefined,
+    });
+    const speed = report.milliseconds > 0 ? report.bytes / report.milliseconds / 1000 : 0;
+    const words: Record<typeof report.phase, string> = {
+      started: `sending ${last}`,
+      sent: `sent ${last}: ${report.bytes} bytes in ${report.milliseconds} ms (${speed.toFixed(1)} MB/s)`,
+      probed: `${last}: the firmware asked for the size only`,
+      failed: `${last} broke off after ${report.bytes} of ${report.total} bytes: ${report.reason ?? 'no reason'}`,
+    };
+    const data = { file: report.name, bytes: report.bytes, total: report.total, milliseconds: report.milliseconds };
+    sessions.event(
+      next,
+      protocol,
+      `${protocol}.${report.phase}`,
+      words[report.phase],
+      data,
+      report.phase === 'failed' ? 'warning' : 'info',
+    );
+    if (fetched >= CHAINLOAD_LOOP_FETCHES && fetched > session.loaderFetches) {
+      const loop = diagnoseLoop(next);
+      if (loop !== undefined) sessions.fail(next, protocol, loop);
+    }
+  }
+
+  /** The script of one machine. The nonce goes only to the address that was given to it in this session. */
+  async #script(mac: Mac, loader: ScriptLoader, requester: Requester): Promise<string> {
+    const { planner, sessions, claims, renderProfile } = this.#deps;
+    const machine = this.machineOf({ mac });
+    const key = machine?.name ?? mac;
+    const assignment = planner.assignment(mac, machine);
+    const open = sessions.openOf(key);
+    const own = open !== undefined && open.address === requester.address ? open : undefined;
+    const nonce = own === undefined ? undefined : await claims.nonceFor(own);
+    const plan = planner.plan(mac, machine, { address: open?.address, session: own?.id, nonce }, assignment);
+    let text: string;
+    if (plan.kind === 'none' || assignment.kind === 'none') {
+      const reason = plan.kind === 'none' ? plan.reason : assignment.reason;
+      if (own !== undefined)
+        sessions.fail(sessions.step(own, { stage: 'script' }), requester.protocol, {
+          name: 'nothing-to-boot',
+          message: reason,
+          remedy: plan.kind === 'none' ? plan.remedy : '',
+        });
+      return errorScript(loader, plan.name, reason);
+    }
+    try {
+      text = renderProfile(
+        assignment.profile.name,
+        loader,
+        scriptData(plan, assignment, mac, machine, planner.identity, own?.id),
+      );
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (own !== undefined)
+        sessions.fail(own, requester.protocol, {
+          name: 'template-failed',
+          message: reason,
+          remedy: 'correct the profile’s template',
+        });
+      return errorScript(loader, plan.name, reason);
+    }
+    if (own !== undefined) {
+      const next = sessions.step(own, { stage: 'script', scriptFetchedAt: this.#now() });
+      sessions.event(
+        next,
+        requester.protocol,
+        `${requester.protocol}.script`,
+        `${loader === 'grub' ? 'GRUB' : 'iPXE'} fetched the script of ${plan.name}`,
+        {
+          loader,
+          profile: assignment.profile.name,
+          nonce: nonce !== undefined,
+        },
+      );
+    } else if (open !== undefined) {
+      const data = {
+        asked: formatIpv4(requester.address),
+        expected: open.address === undefined ? null : formatIpv4(open.address),
+      };
+      sessions.event(
+        open,
+        requester.protocol,
+        `${requester.protocol}.script-without-nonce`,
+        `the script was fetched from ${data.asked}, which is not this machine: no nonce in it`,
+        data,
+        'warning',
+      );
+    }
+    return text;
+  }
+
+  #refused(file: Extract<BootFile, { kind: 'none' }>, requester: Requester): void {
+    const { events, sessions } = this.#deps;
+    const session = sessions.byAddress(requester.address);
+    const level = isRoutineMiss(file.name) ? 'info' : 'warning';
+    const data: Record<string, Json> = { file: file.name, address: formatIpv4(requester.address), code: file.code };
+    const message = `${file.name} refused to ${formatIpv4(requester.address)}: ${file.reason}`;
+    if (session?.closedAt === undefined && session !== undefined)
+      sessions.event(session, requester.protocol, `${requester.protocol}.refused`, message, data, level);
+    else events.record({ source: requester.protocol, kind: `${requester.protocol}.refused`, level, message, data });
+  }
+
+  /** A loader that was fetched and did nothing more: Secure Boot may have been turned on since. */
+  #forgetSecureBoot(session: BootSession): void {
+    const { observations } = this.#deps;
+    if (observations.get(session.key)?.secureBoot === undefined) return;
+    observations.update(session.key, session.mac, { secureBoot: undefined });
+    this.#deps.sessions.event(
+      session,
+      'server',
+      'machine.secure-boot-forgotten',
+      'a loader was fetched with no next step: what was known of Secure Boot is forgotten',
+    );
+  }
+
+  #now(): number {
+    return this.#deps.clock();
+  }
+}
+
+function firmwareWord(facts: DhcpFacts): string {
+  if (facts.client === 'http') return 'uefi-http';
+  if (facts.client === 'ipxe') return 'ipxe';
+  return facts.arch === 0 ? 'bios' : 'uefi';
+}
+
+function dataOf(facts: DhcpFacts): Record<string, Json> {
+  return { client: facts.client, arch: facts.arch ?? null, uuid: facts.uuid ?? null };
+}

@@ -1,0 +1,157 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import type { BootSession, Claim } from '../domain/boot-session.js';
+import { AnybiosError } from '../domain/errors.js';
+import type { Store } from '../domain/ports.js';
+
+/** A nonce lives this long after its last rendering: time for a slow kernel download, not for a shelf. */
+export const NONCE_LIFE_MS = 10 * 60 * 1000;
+
+export type ClaimResult =
+  | { readonly kind: 'granted'; readonly credential: string; readonly claim: Claim; readonly repeated: boolean }
+  | { readonly kind: 'refused'; readonly reason: string; readonly claim?: Claim };
+
+/**
+ * One-time boot credentials (PRODUCT, principle 7). Nonce and credential are derived from the server's key, so that neither is
+ * stored: the same session gets the same nonce after a restart, the same claim-id the same credential until its first use.
+ */
+export class Claims {
+  readonly #key: string;
+  readonly #store: Pick<Store, 'saveClaim'>;
+  readonly #clock: () => number;
+  readonly #bySession = new Map<string, Claim>();
+  readonly #byNonce = new Map<string, string>();
+  readonly #byCredential = new Map<string, string>();
+  /** Sessions with a live claim by machine (MAC until known): revoking looks at one machine, however many there are. */
+  readonly #byOwner = new Map<string, Set<string>>();
+  /** Claims in flight, so that two at once are decided one after the other. */
+  readonly #pending = new Map<string, Promise<unknown>>();
+
+  constructor(key: string, store: Pick<Store, 'saveClaim'>, claims: readonly Claim[], clock: () => number) {
+    this.#key = key;
+    this.#store = store;
+    this.#clock = clock;
+    for (const claim of claims) this.#remember(claim);
+  }
+
+  /** The nonce of this session, saved before it is handed out; undefined once it was claimed. */
+  async nonceFor(session: BootSession): Promise<string | undefined> {
+    const nonce = this.#derive('nonce', session.id);
+    const known = this.#bySession.get(session.id);
+    if (known?.claimId !== undefined || known?.revoked === true) return undefined;
+    const claim: Claim = {
+      session: session.id,
+      mac: session.mac,
+      ...(session.machine === undefined ? {} : { machine: session.machine }),
+      nonceHash: hash(nonce),
+      nonceExpiresAt: this.#clock() + NONCE_LIFE_MS,
+      revoked: false,
+    };
+    for (const other of this.#othersOf(claim)) {
+      if (other.claimId === undefined && this.#clock() > other.nonceExpiresAt) await this.revoke(other.session);
+    }
+    this.#remember(claim);
+    await this.#store.saveClaim(claim);
+    return nonce;
+  }
+
+  async claim(nonce: string, claimId: string): Promise<ClaimResult> {
+    const session = this.#byNonce.get(hash(nonce));
+    if (session === undefined) return { kind: 'refused', reason: 'unknown nonce' };
+    const before = this.#pending.get(session) ?? Promise.resolve();
+    const run = before.then(() => this.#claim(session, claimId));
+    // The chain must go on after a failed write; the caller of that claim gets the error through `run`.
+    this.#pending.set(
+      session,
+      run.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    return run;
+  }
+
+  async #claim(session: string, claimId: string): Promise<ClaimResult> {
+    const claim = this.#bySession.get(session);
+    if (claim === undefined || claim.revoked)
+      return { kind: 'refused', reason: 'this boot was replaced by a newer one' };
+    if (claim.claimId !== undefined) {
+      if (claim.claimId !== claimId)
+        return { kind: 'refused', reason: 'nonce already claimed by another claim-id', claim };
+      if (claim.firstUsedAt !== undefined)
+        return { kind: 'refused', reason: 'nonce already claimed and its credential in use', claim };
+      return { kind: 'granted', credential: this.#derive('credential', session, claimId), claim, repeated: true };
+    }
+    if (this.#clock() > claim.nonceExpiresAt) return { kind: 'refused', reason: 'nonce expired, boot again', claim };
+    const credential = this.#derive('credential', session, claimId);
+    const granted: Claim = { ...claim, claimId, credentialHash: hash(credential) };
+    await this.#store.saveClaim(granted);
+    this.#remember(granted);
+    for (const other of this.#othersOf(claim)) await this.revoke(other.session);
+    return { kind: 'granted', credential, claim: granted, repeated: false };
+  }
+
+  /** The claim behind a credential; throws `unauthorized`. Marks the first use, after which a repeated claim is refused. */
+  async authenticate(credential: string): Promise<Claim> {
+    const presented = hash(credential);
+    const session = this.#byCredential.get(presented);
+    const claim = session === undefined ? undefined : this.#bySession.get(session);
+    if (
+      claim?.credentialHash === undefined ||
+      !timingSafeEqual(Buffer.from(claim.credentialHash), Buffer.from(presented))
+    ) {
+      throw new AnybiosError('unauthorized', 'unknown credential', { remedy: 'boot the machine again' });
+    }
+    if (claim.revoked)
+      throw new AnybiosError('unauthorized', 'this credential was revoked', { remedy: 'boot the machine again' });
+    if (claim.firstUsedAt !== undefined) return claim;
+    const used: Claim = { ...claim, firstUsedAt: this.#clock() };
+    this.#remember(used);
+    await this.#store.saveClaim(used);
+    return used;
+  }
+
+  async revoke(session: string): Promise<void> {
+    const claim = this.#bySession.get(session);
+    if (claim === undefined || claim.revoked) return;
+    const revoked: Claim = { ...claim, revoked: true };
+    await this.#store.saveClaim(revoked);
+    // Forgotten: an unknown nonce or credential is refused just the same, and the maps stay as small as the site.
+    this.#bySession.delete(session);
+    this.#byNonce.delete(claim.nonceHash);
+    if (claim.credentialHash !== undefined) this.#byCredential.delete(claim.credentialHash);
+    this.#pending.delete(session);
+    const owned = this.#byOwner.get(ownerOf(claim));
+    owned?.delete(session);
+    if (owned?.size === 0) this.#byOwner.delete(ownerOf(claim));
+  }
+
+  /** The other live claims of the same machine. */
+  #othersOf(claim: Claim): Claim[] {
+    return [...(this.#byOwner.get(ownerOf(claim)) ?? [])]
+      .filter((session) => session !== claim.session)
+      .map((session) => this.#bySession.get(session))
+      .filter((other) => other !== undefined);
+  }
+
+  #remember(claim: Claim): void {
+    if (claim.revoked) return;
+    this.#bySession.set(claim.session, claim);
+    this.#byNonce.set(claim.nonceHash, claim.session);
+    if (claim.credentialHash !== undefined) this.#byCredential.set(claim.credentialHash, claim.session);
+    const owned = this.#byOwner.get(ownerOf(claim));
+    if (owned === undefined) this.#byOwner.set(ownerOf(claim), new Set([claim.session]));
+    else owned.add(claim.session);
+  }
+
+  #derive(...words: string[]): string {
+    return createHmac('sha256', this.#key).update(words.join('|')).digest('hex').slice(0, 48);
+  }
+}
+
+function ownerOf(claim: Claim): string {
+  return claim.machine ?? claim.mac;
+}
+
+function hash(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}

@@ -1,0 +1,54 @@
+import type { BootEvent, NewEvent } from '../domain/event.js';
+import type { Store } from '../domain/ports.js';
+
+export interface BootLog {
+  info(data: object, message: string): void;
+  warn(data: object, message: string): void;
+  error(data: object, message: string): void;
+}
+
+/** Takes events from anywhere without making the caller wait, writes them in order, and tells subscribers once they are durable. */
+export class EventLog {
+  readonly #store: Pick<Store, 'appendEvents'>;
+  readonly #log: BootLog;
+  readonly #clock: () => number;
+  readonly #listeners = new Set<(event: BootEvent) => void>();
+  #queue: NewEvent[] = [];
+  #writing: Promise<void> | undefined;
+
+  constructor(store: Pick<Store, 'appendEvents'>, log: BootLog, clock: () => number) {
+    this.#store = store;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Stamps the time. A failing store loses events, not boots: it is logged as an error with the count. */
+  record(event: Omit<NewEvent, 'at'>): void {
+    this.#queue.push({ at: this.#clock(), ...event });
+    this.#writing ??= this.#write();
+  }
+
+  subscribe(listener: (event: BootEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Resolves when everything recorded so far is durable and told. */
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue;
+      this.#queue = [];
+      try {
+        const written = await this.#store.appendEvents(batch);
+        for (const event of written) for (const listener of this.#listeners) listener(event);
+      } catch (error) {
+        this.#log.error({ error, lost: batch.length, first: batch[0] }, 'events could not be written');
+      }
+    }
+    this.#writing = undefined;
+  }
+}

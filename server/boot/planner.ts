@@ -1,0 +1,69 @@
+import { type Assignment, decideAssignment } from '../decide/assignment.js';
+import { type BootPlan, decideBootPlan } from '../decide/boot-plan.js';
+import { contains, type Ipv4 } from '../domain/ipv4.js';
+import { type Mac, macDashed } from '../domain/mac.js';
+import type { Machine } from '../domain/machine.js';
+import type { ServerIdentity, Subnet, UnknownPolicy } from '../domain/site.js';
+import type { State } from '../state/state.js';
+
+export interface PlannerOptions {
+  readonly state: State;
+  readonly identity: ServerIdentity;
+  readonly subnets: readonly Subnet[];
+  readonly unknown: UnknownPolicy;
+}
+
+/** Looks up what the pure decisions need, for one machine. */
+export class Planner {
+  readonly #options: PlannerOptions;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+  }
+
+  get identity(): ServerIdentity {
+    return this.#options.identity;
+  }
+
+  assignment(mac: Mac, machine: Machine | undefined): Assignment {
+    const { state, unknown } = this.#options;
+    return decideAssignment({
+      mac,
+      machine,
+      unknown,
+      role: (n) => state.roles.get(n),
+      profile: (n) => state.profiles.get(n),
+    });
+  }
+
+  subnetOf(address: Ipv4 | undefined): Subnet | undefined {
+    return address === undefined ? undefined : this.#options.subnets.find((subnet) => contains(subnet.cidr, address));
+  }
+
+  plan(
+    mac: Mac,
+    machine: Machine | undefined,
+    boot: {
+      readonly address?: Ipv4 | undefined;
+      readonly session?: string | undefined;
+      readonly nonce?: string | undefined;
+    },
+    assignment = this.assignment(mac, machine),
+  ): BootPlan {
+    const { state, identity } = this.#options;
+    const address = boot.address ?? machine?.address;
+    return decideBootPlan({
+      assignment,
+      mac,
+      name: machine?.name ?? macDashed(mac),
+      server: identity,
+      subnet: this.subnetOf(address),
+      address,
+      reserved: machine?.address !== undefined && machine.address === address,
+      session: boot.session,
+      nonce: boot.nonce,
+      system: (name) => state.systems.get(name),
+      image: (reference) => state.image(reference),
+    });
+  }
+}

@@ -1,0 +1,223 @@
+import { diagnoseSilence } from '../decide/diagnose.js';
+import { BOOT_STAGES, type BootSession, type Diagnosis } from '../domain/boot-session.js';
+import type { EventSource, Json } from '../domain/event.js';
+import type { Ipv4 } from '../domain/ipv4.js';
+import type { Mac } from '../domain/mac.js';
+import type { Store } from '../domain/ports.js';
+import type { State } from '../state/state.js';
+import type { BootLog, EventLog } from './event-log.js';
+
+const STALL_CHECK_MS = 2000;
+
+export type SessionPatch = { readonly [K in keyof BootSession]?: BootSession[K] | undefined };
+
+/** The open boot of each machine: opens, advances (never back), stalls, closes. The newest of each key is in the state. */
+export class Sessions {
+  readonly #state: State;
+  readonly #store: Pick<Store, 'saveSession'>;
+  readonly #events: EventLog;
+  readonly #log: BootLog;
+  readonly #clock: () => number;
+  readonly #newId: () => string;
+  readonly #byAddress = new Map<Ipv4, string>();
+  readonly #open = new Set<string>();
+  /** The claimed session that a newer one replaced, by key: its live OS may well go on (opening revokes nothing). */
+  readonly #replaced = new Map<string, BootSession>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    state: State,
+    store: Pick<Store, 'saveSession'>,
+    events: EventLog,
+    options: { readonly log: BootLog; readonly clock: () => number; readonly newId: () => string },
+  ) {
+    this.#state = state;
+    this.#store = store;
+    this.#events = events;
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#newId = options.newId;
+    for (const session of state.sessions.values()) {
+      if (session.address !== undefined) this.#byAddress.set(session.address, session.key);
+      if (session.closedAt === undefined) this.#open.add(session.key);
+    }
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.checkStalls(), STALL_CHECK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The newest session of a machine, open or closed. */
+  of(key: string): BootSession | undefined {
+    return this.#state.sessions.get(key);
+  }
+
+  openOf(key: string): BootSession | undefined {
+    const session = this.#state.sessions.get(key);
+    return session?.closedAt === undefined ? session : undefined;
+  }
+
+  /** The session with this id if it is the newest of its machine or the claimed one before it. */
+  claimed(key: string, id: string): BootSession | undefined {
+    return [this.of(key), this.#replaced.get(key)].find((session) => session?.id === id);
+  }
+
+  /** The session whose machine was given this address. */
+  byAddress(address: Ipv4): BootSession | undefined {
+    const key = this.#byAddress.get(address);
+    const session = key === undefined ? undefined : this.#state.sessions.get(key);
+    return session?.address === address ? session : undefined;
+  }
+
+  /** Closes the one before, as it is, and opens a new one. Revokes nothing. */
+  open(start: {
+    readonly key: string;
+    readonly mac: Mac;
+    readonly machine?: string;
+    readonly firmware: string;
+    readonly arch?: number;
+    readonly uuid?: string;
+  }): BootSession {
+    const now = this.#clock();
+    const newest = this.of(start.key);
+    if (newest?.claimedAt !== undefined) this.#replaced.set(start.key, newest);
+    const before = this.openOf(start.key);
+    if (before !== undefined) {
+      this.#put({ ...before, closedAt: now, outcome: before.outcome === 'running' ? 'stalled' : before.outcome });
+    }
+    const session: BootSession = {
+      ...start,
+      id: this.#newId(),
+      openedAt: now,
+      lastStepAt: now,
+      stage: 'dhcp',
+      stages: { dhcp: now },
+      outcome: 'running',
+      loaderFetches: 0,
+    };
+    this.#put(session);
+    return session;
+  }
+
+  /**
+   * One more step of an open session. A later `stage` is entered, an earlier one is ignored (iPXE asks DHCP again). A step after
+   * a stall or a failure makes it run again: stage 1 retries.
+   */
+  step(session: BootSession, patch: SessionPatch, keep = true): BootSession {
+    const current = this.#state.sessions.get(session.key);
+    if (current === undefined || current.id !== session.id || current.closedAt !== undefined) return session;
+    const now = this.#clock();
+    const { stage, ...rest } = patch;
+    const later = stage !== undefined && BOOT_STAGES.indexOf(stage) > BOOT_STAGES.indexOf(current.stage);
+    const merged: Record<string, unknown> = {
+      ...current,
+      lastStepAt: now,
+      outcome: 'running',
+      diagnosis: undefined,
+      ...rest,
+      ...(later ? { stage, stages: { ...current.stages, [stage]: now } } : {}),
+    };
+    for (const name of Object.keys(merged)) if (merged[name] === undefined) delete merged[name];
+    const next = merged as { -readonly [K in keyof BootSession]: BootSession[K] };
+    this.#put(next, keep || later || next.outcome !== current.outcome);
+    return next;
+  }
+
+  succeed(session: BootSession, patch: SessionPatch = {}): BootSession {
+    const done = this.step(session, { ...patch, progress: undefined });
+    const closed: BootSession = { ...done, outcome: 'succeeded', closedAt: this.#clock() };
+    this.#put(closed);
+    const seconds = ((this.#clock() - closed.openedAt) / 1000).toFixed(1);
+    this.event(closed, 'server', 'boot.succeeded', `${closed.key} booted in ${seconds} s`, {
+      seconds: Number(seconds),
+    });
+    return closed;
+  }
+
+  /** Keeps the session open: the machine may retry. */
+  fail(session: BootSession, source: EventSource, diagnosis: Diagnosis): BootSession {
+    const failed = this.step(session, { outcome: 'failed', diagnosis });
+    this.event(
+      failed,
+      source,
+      `boot.failed`,
+      diagnosis.message,
+      { diagnosis: diagnosis.name, remedy: diagnosis.remedy },
+      'error',
+    );
+    return failed;
+  }
+
+  event(
+    session: BootSession,
+    source: EventSource,
+    kind: string,
+    message: string,
+    data: Readonly<Record<string, Json>> = {},
+    level: 'info' | 'warning' | 'error' = 'info',
+  ): void {
+    this.#events.record({
+      source,
+      kind,
+      level,
+      session: session.id,
+      ...(session.machine === undefined ? {} : { machine: session.machine }),
+      mac: session.mac,
+      message,
+      data,
+    });
+  }
+
+  /** A machine got another key (approved, renamed, removed). */
+  rename(from: string, to: string, machine: string | undefined): void {
+    const session = this.#state.sessions.get(from);
+    if (session === undefined) return;
+    this.#state.sessions.delete(from);
+    this.#open.delete(from);
+    const { machine: _old, ...rest } = session;
+    this.#put({ ...rest, key: to, ...(machine === undefined ? {} : { machine }) });
+  }
+
+  /** Names what silence means, once per silence. */
+  checkStalls(): void {
+    const now = this.#clock();
+    for (const key of this.#open) {
+      const session = this.#state.sessions.get(key);
+      if (session === undefined || session.outcome !== 'running') continue;
+      const diagnosis = diagnoseSilence(session, now);
+      if (diagnosis === undefined) continue;
+      const stalled: BootSession = { ...session, outcome: 'stalled', diagnosis };
+      this.#put(stalled);
+      this.event(
+        stalled,
+        'server',
+        'boot.stalled',
+        diagnosis.message,
+        { diagnosis: diagnosis.name, remedy: diagnosis.remedy },
+        'warning',
+      );
+      this.onStalled?.(stalled);
+    }
+  }
+
+  /** Set by the core: a loader with no next step forgets what was known of Secure Boot. */
+  onStalled: ((session: BootSession) => void) | undefined;
+
+  #put(session: BootSession, keep = true): void {
+    this.#state.sessions.set(session.key, session);
+    if (session.closedAt === undefined) this.#open.add(session.key);
+    else this.#open.delete(session.key);
+    if (session.address !== undefined) this.#byAddress.set(session.address, session.key);
+    if (keep)
+      this.#store
+        .saveSession(session)
+        .catch((error: unknown) =>
+          this.#log.error({ error, session: session.id }, 'the boot session could not be saved'),
+        );
+  }
+}

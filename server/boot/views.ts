@@ -1,0 +1,239 @@
+import type { Assignment } from '../decide/assignment.js';
+import { machineStatus } from '../decide/machine-status.js';
+import type { BootSession } from '../domain/boot-session.js';
+import type { Change } from '../domain/desired.js';
+import { invalid, notFound } from '../domain/errors.js';
+import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
+import { type Mac, parseMac } from '../domain/mac.js';
+import type { Machine, MachineStatus, Observed, ObservedSystem } from '../domain/machine.js';
+import type { State } from '../state/state.js';
+import type { Boot } from './boot.js';
+import type { EventLog } from './event-log.js';
+import type { Observations } from './observations.js';
+import type { Planner } from './planner.js';
+import { type RenderProfile, type ScriptLoader, scriptData } from './scripts.js';
+import type { Sessions } from './sessions.js';
+
+export interface ViewsDeps {
+  readonly state: State;
+  readonly boot: Boot;
+  readonly sessions: Sessions;
+  readonly observations: Observations;
+  readonly planner: Planner;
+  readonly events: EventLog;
+  readonly renderProfile: RenderProfile;
+  readonly leaseAddress: (mac: Mac) => Ipv4 | undefined;
+  readonly clock: () => number;
+  readonly serverStartedAt: number;
+}
+
+/** Everything known of one machine, desired and observed. */
+export interface MachineView {
+  readonly key: string;
+  readonly machine?: Machine;
+  readonly observed?: Observed;
+  readonly status: MachineStatus;
+  readonly address?: Ipv4;
+  readonly session?: BootSession;
+  readonly systems: readonly ObservedSystem[];
+}
+
+export interface ExplainLine {
+  readonly what: string;
+  readonly value: string;
+  readonly why: string;
+}
+
+/** The core as the API sees it: reading machines, explaining, and following changes of the desired state. */
+export class Views {
+  readonly #deps: ViewsDeps;
+
+  constructor(deps: ViewsDeps) {
+    this.#deps = deps;
+  }
+
+  *machineKeys(): Iterable<string> {
+    const { state } = this.#deps;
+    yield* state.machines.keys();
+    for (const key of state.observed.keys()) if (!state.machines.has(key)) yield key;
+  }
+
+  machineView(key: string): MachineView | undefined {
+    const { state, sessions, leaseAddress, clock, serverStartedAt } = this.#deps;
+    const machine = state.machines.get(key);
+    const observed = state.observed.get(key);
+    if (machine === undefined && observed === undefined) return undefined;
+    const session = sessions.of(key);
+    const status = machineStatus({ known: machine !== undefined, observed, session, now: clock(), serverStartedAt });
+    const mac = observed?.mac ?? machine?.macs[0];
+    const address = (mac === undefined ? undefined : leaseAddress(mac)) ?? session?.address ?? machine?.address;
+    return {
+      key,
+      ...(machine === undefined ? {} : { machine }),
+      ...(observed === undefined ? {} : { observed }),
+      status,
+      ...(address === undefined ? {} : { address }),
+      ...(session === undefined ? {} : { session }),
+      systems: this.#systemsOf(machine, observed, status),
+    };
+  }
+
+  /** What this machine would be given now, firmware by firmware, and why each value. Throws `not_found`. */
+  explain(key: string): { readonly machine: string; readonly lines: readonly ExplainLine[] } {
+    const { boot, planner, observations, sessions, leaseAddress } = this.#deps;
+    const { machine, mac } = this.#find(key);
+    const observed = observations.get(key);
+    const address = leaseAddress(mac) ?? sessions.of(key)?.address ?? machine?.address;
+    const plan = planner.plan(mac, machine, { address });
+    const lines: ExplainLine[] = [
+      {
+        what: 'machine',
+        value: machine?.name ?? mac,
+        why:
+          machine === undefined ? 'seen on the network, not registered' : `registered with ${machine.macs.join(', ')}`,
+      },
+      {
+        what: 'address',
+        value: address === undefined ? 'none yet' : formatIpv4(address),
+        why:
+          machine?.address !== undefined
+            ? 'reserved for the machine'
+            : address === undefined
+              ? 'the next free one of a pool'
+              : 'its lease',
+      },
+      {
+        what: 'secure boot',
+        value: observed?.secureBoot ?? 'unknown',
+        why:
+          observed?.secureBoot === undefined
+            ? 'stage 1 has not reported it, or it was forgotten'
+            : 'last report of its stage 1',
+      },
+    ];
+    const firmware = [
+      { what: 'BIOS gets', facts: { mac, client: 'pxe', arch: 0 } as const },
+      { what: 'UEFI gets', facts: { mac, client: 'pxe', arch: 7 } as const },
+      { what: 'UEFI HTTP gets', facts: { mac, client: 'http', arch: 16 } as const },
+      { what: 'iPXE gets', facts: { mac, client: 'ipxe' } as const },
+    ];
+    const subnet = planner.subnetOf(address);
+    const mode = subnet?.mode === 'proxy' ? 'proxy' : 'full';
+    for (const { what, facts } of firmware) {
+      if (observed?.arch !== undefined && 'arch' in facts && !sameFamily(observed.arch, facts.arch)) continue;
+      const offer = boot.bootOffer(facts, { mode, ...(subnet?.loader === undefined ? {} : { loader: subnet.loader }) });
+      lines.push({
+        what,
+        value: offer.kind === 'loader' ? offer.file : offer.kind === 'script' ? offer.url : 'no boot file',
+        why: offer.reason,
+      });
+    }
+    for (const { key: what, value, reason } of plan.why) lines.push({ what, value, why: reason });
+    if (plan.kind !== 'boot')
+      lines.push({ what: 'boot', value: plan.kind === 'local' ? 'its own disk' : 'nothing', why: plan.reason });
+    return { machine: key, lines };
+  }
+
+  /** The script for people: no nonce, no session. Throws `not_found`, or `invalid` with the reason it cannot be rendered. */
+  renderFor(profileName: string, key: string, loader: ScriptLoader): string {
+    const { state, planner, sessions, leaseAddress, renderProfile } = this.#deps;
+    const { machine, mac } = this.#find(key);
+    const profile = state.profiles.get(profileName);
+    if (profile === undefined)
+      throw notFound(`there is no profile ${profileName}`, { field: 'profile', remedy: 'anybios profile list' });
+    const assigned = planner.assignment(mac, machine);
+    const reason = `rendered for ${key} on request`;
+    const role =
+      assigned.kind === 'role'
+        ? assigned.role
+        : { name: key, profile: profileName, mode: 'resident' as const, systems: [], params: {} };
+    const assignment: Assignment =
+      profile.kind === 'discover' ? { kind: 'discover', profile, reason } : { kind: 'role', role, profile, reason };
+    const plan = planner.plan(mac, machine, { address: leaseAddress(mac) ?? sessions.of(key)?.address }, assignment);
+    if (plan.kind === 'none') throw invalid(plan.reason, { field: 'profile', remedy: plan.remedy });
+    return renderProfile(profileName, loader, scriptData(plan, assignment, mac, machine, planner.identity, undefined));
+  }
+
+  /** After store and state have the changes: what was seen follows the machine; one event per change. */
+  async desiredChanged(changes: readonly Change[], by: string): Promise<void> {
+    const { events, observations, sessions, clock } = this.#deps;
+    for (const change of changes) {
+      if (change.kind === 'machine' && change.value !== undefined) {
+        for (const mac of change.value.macs) {
+          const seen = observations.get(mac);
+          if (seen === undefined) continue;
+          await observations.rename(mac, change.name, {
+            waiting: false,
+            ...(seen.waiting ? { approvedAt: clock() } : {}),
+          });
+          sessions.rename(mac, change.name, change.name);
+        }
+      }
+      if (change.kind === 'machine' && change.action === 'remove') {
+        const seen = observations.get(change.name);
+        if (seen !== undefined) {
+          await observations.rename(change.name, seen.mac);
+          sessions.rename(change.name, seen.mac, undefined);
+        }
+      }
+      const past = { add: 'added', change: 'changed', remove: 'removed' }[change.action];
+      events.record({
+        source: 'api',
+        kind: `${change.kind}.${past}`,
+        level: 'info',
+        ...(change.kind === 'machine' ? { machine: change.name } : {}),
+        message: `${change.kind} ${change.name} was ${past} by ${by}${change.fields.length > 0 ? `: ${change.fields.join(', ')}` : ''}`,
+        data: { by, fields: [...change.fields] },
+      });
+    }
+  }
+
+  /** Drops what was observed of a machine that is only discovered. Throws `not_found`. */
+  async forget(mac: Mac, by: string): Promise<void> {
+    const { state, observations, events } = this.#deps;
+    if (observations.get(mac) === undefined || state.machineByMac(mac) !== undefined)
+      throw notFound(`no discovered machine has MAC ${mac}`);
+    await observations.remove(mac);
+    state.sessions.delete(mac);
+    events.record({
+      source: 'api',
+      kind: 'machine.forgotten',
+      level: 'info',
+      mac,
+      message: `${mac} was forgotten by ${by}`,
+      data: { by },
+    });
+  }
+
+  #find(key: string): { readonly machine: Machine | undefined; readonly mac: Mac } {
+    const { state, observations } = this.#deps;
+    const machine = state.machines.get(key);
+    const mac =
+      machine?.macs[0] ??
+      observations.get(key)?.mac ??
+      (/^[0-9a-fA-F:-]{12,17}$/.test(key) ? parseMac(key) : undefined);
+    if (mac === undefined)
+      throw notFound(`there is no machine ${key}`, { field: 'machine', remedy: 'anybios machine list' });
+    return { machine: machine ?? state.machineByMac(mac), mac };
+  }
+
+  #systemsOf(
+    machine: Machine | undefined,
+    observed: Observed | undefined,
+    status: MachineStatus,
+  ): readonly ObservedSystem[] {
+    const { state } = this.#deps;
+    const wanted = machine?.role === undefined ? [] : (state.roles.get(machine.role)?.systems ?? []);
+    const seen = observed?.systems ?? [];
+    const names = [...wanted, ...seen.map((s) => s.name).filter((name) => !wanted.includes(name))];
+    return names.map((name) => {
+      const system = seen.find((s) => s.name === name) ?? { name, state: 'stopped' as const, restarts: 0 };
+      return status === 'lost' ? { ...system, state: 'unknown' as const } : system;
+    });
+  }
+}
+
+function sameFamily(a: number, b: number): boolean {
+  const family = (arch: number): string => (arch === 0 ? 'bios' : arch >= 15 ? 'http' : 'uefi');
+  return family(a) === family(b);
+}

@@ -1,0 +1,228 @@
+import { AnybiosError } from '../domain/errors.js';
+import type { Image, ImageFile, ImagePart } from '../domain/image.js';
+import { formatIpv4, type Ipv4, netmask } from '../domain/ipv4.js';
+import { type Mac, macDashed } from '../domain/mac.js';
+import type { ServerIdentity, Subnet } from '../domain/site.js';
+import type { System } from '../domain/system.js';
+import type { Assignment } from './assignment.js';
+import { fillParams, joinKernelArgs } from './kernel-args.js';
+
+/** A file of an image as a boot loader asks for it. */
+export interface PlannedFile {
+  /** Last segment of the URL: iPXE names the file after it, and `initrd=` must repeat that name under UEFI. */
+  readonly file: string;
+  readonly path: string;
+  readonly url: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** One value of the answer and why it is that value. */
+export interface Explained {
+  readonly key: string;
+  readonly value: string;
+  readonly reason: string;
+}
+
+export interface BootableSystem {
+  readonly system: System;
+  readonly image: PlannedFile;
+}
+
+export type BootPlan =
+  | {
+      readonly kind: 'boot';
+      readonly mode: 'resident' | 'single' | 'discover';
+      readonly name: string;
+      readonly kernelReference: string;
+      readonly kernel: PlannedFile;
+      readonly initrd: PlannedFile;
+      readonly modules: PlannedFile;
+      /** The live OS, in single mode the template of the one system, in discover mode nothing. */
+      readonly rootfs?: PlannedFile;
+      readonly systems: readonly BootableSystem[];
+      readonly params: Readonly<Record<string, string>>;
+      /** The whole kernel command line. */
+      readonly args: string;
+      readonly why: readonly Explained[];
+    }
+  | { readonly kind: 'local'; readonly name: string; readonly reason: string; readonly why: readonly Explained[] }
+  | {
+      readonly kind: 'none';
+      readonly name: string;
+      readonly reason: string;
+      readonly remedy: string;
+      readonly why: readonly Explained[];
+    };
+
+export interface BootPlanInput {
+  readonly assignment: Assignment;
+  readonly mac: Mac;
+  /** Machine name; a dashed MAC for an unknown one. */
+  readonly name: string;
+  readonly server: ServerIdentity;
+  readonly subnet: Subnet | undefined;
+  /** The address given in this session, else the reservation. */
+  readonly address: Ipv4 | undefined;
+  readonly reserved: boolean;
+  readonly session: string | undefined;
+  /** Absent for everyone but the machine itself. */
+  readonly nonce: string | undefined;
+  readonly system: (name: string) => System | undefined;
+  readonly image: (reference: string) => Image | undefined;
+}
+
+/** File names in URLs; the part of the image they stand for. */
+export const PART_FILES: Readonly<Record<ImagePart, string>> = {
+  vmlinuz: 'vmlinuz',
+  initrd: 'initrd.img',
+  modules: 'modules.squashfs',
+  rootfs: 'rootfs.squashfs',
+  disk: 'disk.img',
+};
+
+export function plannedFile(file: ImageFile, server: ServerIdentity): PlannedFile {
+  const name = PART_FILES[file.part];
+  const path = `/images/sha256/${file.digest}/${name}`;
+  return { file: name, path, url: server.url + path, digest: file.digest, size: file.size };
+}
+
+/** What this machine boots: images, systems and the whole kernel command line, each value with its reason. Never throws. */
+export function decideBootPlan(input: BootPlanInput): BootPlan {
+  const { assignment, name } = input;
+  const why: Explained[] = [{ key: 'assignment', value: assignment.kind, reason: assignment.reason }];
+  if (assignment.kind === 'none') {
+    return {
+      kind: 'none',
+      name,
+      reason: assignment.reason,
+      remedy: 'give the machine a role: anybios machine assign NAME ROLE',
+      why,
+    };
+  }
+  const { profile } = assignment;
+  why.push({
+    key: 'profile',
+    value: profile.name,
+    reason: assignment.kind === 'role' ? `role ${assignment.role.name} names it` : assignment.reason,
+  });
+  if (profile.kind === 'local')
+    return { kind: 'local', name, reason: `profile ${profile.name} leaves the machine to its own disk`, why };
+  try {
+    return planBoot(input, assignment, why);
+  } catch (error) {
+    if (!(error instanceof AnybiosError)) throw error;
+    return { kind: 'none', name, reason: error.message, remedy: error.remedy ?? 'see anybios machine explain', why };
+  }
+}
+
+function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 'none' }>, why: Explained[]): BootPlan {
+  const { name, mac, server } = input;
+  const { profile } = assignment;
+  const role = assignment.kind === 'role' ? assignment.role : undefined;
+  const mode = role?.mode ?? 'discover';
+  const say = (key: string, value: string, reason: string): void => void why.push({ key, value, reason });
+
+  const part = (reference: string, wanted: ImagePart, whose: string): PlannedFile => {
+    const image = input.image(reference);
+    const file = image?.files.find((f) => f.part === wanted);
+    if (image === undefined || file === undefined) {
+      throw new AnybiosError('not_found', `${whose} needs image ${reference} (${wanted}), which is not there`, {
+        field: 'image',
+        remedy: `anybios image import ${reference}, or anybios assets build for the shipped ones`,
+      });
+    }
+    say(
+      wanted === 'rootfs' ? `image ${reference}` : wanted,
+      `${image.name}:${image.version} ${file.digest.slice(0, 12)}`,
+      `${whose} names ${reference}`,
+    );
+    return plannedFile(file, server);
+  };
+
+  const kernelReference = profile.kernel ?? 'kernel';
+  const kernel = part(kernelReference, 'vmlinuz', `profile ${profile.name}`);
+  const initrd = part(kernelReference, 'initrd', `profile ${profile.name}`);
+  const modules = part(kernelReference, 'modules', `profile ${profile.name}`);
+  const systems = (role?.systems ?? []).map((systemName): BootableSystem => {
+    const system = input.system(systemName);
+    if (system === undefined) {
+      throw new AnybiosError('not_found', `role ${role?.name} names system ${systemName}, which does not exist`, {
+        remedy: 'anybios apply a site file that defines it',
+      });
+    }
+    return { system, image: part(system.image, 'rootfs', `system ${systemName}`) };
+  });
+  let rootfs: PlannedFile | undefined;
+  if (mode === 'resident') rootfs = part(profile.rootfs ?? '', 'rootfs', `profile ${profile.name}`);
+  if (mode === 'single') {
+    const [only, ...more] = systems;
+    if (only === undefined || more.length > 0) {
+      throw new AnybiosError('invalid', `role ${role?.name} is single and has ${systems.length} systems`, {
+        remedy: 'a single role names exactly one system',
+      });
+    }
+    rootfs = only.image;
+  }
+
+  const params = { ...profile.params, ...role?.params };
+  const ip = decideIpArgument(input, mode);
+  say('ip', ip.value, ip.reason);
+  const args = profile.args.map((arg) => fillParams(arg, params)).filter((arg) => arg !== undefined);
+  args.push(ip.value, `BOOTIF=01-${macDashed(mac)}`);
+  if (systems.length > 0) args.push(`chroot=${systems.map((s) => `/systems/${s.system.name}`).join(',')}`);
+  // A machine held for approval has no mode of its own yet; stage 1 learns `discover` from its claim.
+  if (mode !== 'discover') args.push(`anybios.mode=${mode}`);
+  args.push(`anybios.server=${server.url}`);
+  if (rootfs !== undefined) args.push(`anybios.rootfs=${rootfs.url}`, `anybios.sha256=${rootfs.digest}`);
+  if (input.session !== undefined) args.push(`anybios.session=${input.session}`);
+  if (input.nonce !== undefined) args.push(`anybios.nonce=${input.nonce}`);
+  const line = joinKernelArgs(args);
+  say('command line', line, 'profile arguments, then the server’s own');
+  return {
+    kind: 'boot',
+    mode,
+    name,
+    kernelReference,
+    kernel,
+    initrd,
+    modules,
+    ...(rootfs === undefined ? {} : { rootfs }),
+    systems,
+    params,
+    args: line,
+    why,
+  };
+}
+
+/**
+ * `ip=` as in the kernel's Documentation/admin-guide/nfs/nfsroot.rst: client:server:gateway:netmask:host:device:autoconf:dns0:dns1.
+ * Static where the server knows that the lease is renewed for the machine (resident) or the address is reserved.
+ */
+function decideIpArgument(
+  input: BootPlanInput,
+  mode: 'resident' | 'single' | 'discover',
+): { readonly value: string; readonly reason: string } {
+  const { subnet, address, server, name } = input;
+  if (subnet === undefined || subnet.mode !== 'full')
+    return { value: 'ip=dhcp', reason: 'the addresses here are not given by this server' };
+  if (address === undefined) return { value: 'ip=dhcp', reason: 'no address has been given to it yet' };
+  if (mode === 'single' && !input.reserved)
+    return { value: 'ip=dhcp', reason: 'single mode without a reserved address: the system renews the lease itself' };
+  const [dns0, dns1] = subnet.dns;
+  const fields = [
+    formatIpv4(address),
+    formatIpv4(server.address),
+    subnet.router === undefined ? '' : formatIpv4(subnet.router),
+    formatIpv4(netmask(subnet.cidr.prefix)),
+    name,
+    '', // the device: BOOTIF says it
+    'off',
+    dns0 === undefined ? '' : formatIpv4(dns0),
+    dns1 === undefined ? '' : formatIpv4(dns1),
+  ];
+  return {
+    value: `ip=${fields.join(':').replace(/:+$/, '')}`,
+    reason: input.reserved ? 'reserved address of the machine' : 'address of its lease, renewed by each heartbeat',
+  };
+}

@@ -1,0 +1,91 @@
+import type { BootSession, BootStage, Diagnosis } from '../domain/boot-session.js';
+
+interface Stall {
+  /** Silence in this stage after which the boot counts as stalled. */
+  readonly seconds: number;
+  readonly name: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+// One row per stage: what silence there means. Limits are generous: TCG, 10 Mbit/s links and POST screens are slow.
+const STALLS: Readonly<Record<BootStage, Stall>> = {
+  dhcp: {
+    seconds: 90,
+    name: 'loader-not-fetched',
+    message: 'the machine got an offer with a boot file and never asked for the file',
+    remedy: 'look for a second DHCP server, a firewall on UDP 69, or spanning tree without portfast on the switch port',
+  },
+  loader: {
+    seconds: 120,
+    name: 'loader-refused',
+    message: 'the boot loader was fetched and nothing came after it',
+    remedy:
+      'Secure Boot refuses an unsigned loader: set loader: shim for this machine, or turn Secure Boot off; on some NICs ipxe.efi hangs where snponly.efi works',
+  },
+  script: {
+    seconds: 120,
+    name: 'kernel-not-fetched',
+    message: 'the boot script was fetched and the kernel was not',
+    remedy:
+      'read the machine’s screen: the script prints why; check that the machine reaches the HTTP port of this server',
+  },
+  kernel: {
+    seconds: 180,
+    name: 'stage1-silent',
+    message: 'kernel and initrd were fetched and stage 1 did not report',
+    remedy:
+      'the NIC may need a driver that is not in the initrd (build the hardware flavour), or the machine has too little memory; see its console',
+  },
+  stage1: {
+    seconds: 120,
+    name: 'stage1-stuck',
+    message: 'stage 1 claimed its boot and then fell silent',
+    remedy: 'see the machine’s console; boot it with the role parameter break: mount for a shell there',
+  },
+  rootfs: {
+    seconds: 120,
+    name: 'rootfs-stuck',
+    message: 'loading the root file system stopped',
+    remedy: 'see the machine’s console: the server may be unreachable or the memory full',
+  },
+  live: {
+    seconds: 120,
+    name: 'live-silent',
+    message: 'the live OS started and reported no system',
+    remedy: 'see the machine’s console',
+  },
+  systems: {
+    seconds: 180,
+    name: 'systems-stuck',
+    message: 'not every assigned system is running',
+    remedy: 'anybios machine show NAME lists the states; the events hold the last line of each system',
+  },
+};
+
+export const CHAINLOAD_LOOP_FETCHES = 3;
+
+/** Named diagnosis of an open session that has been silent too long; undefined while there is still hope. */
+export function diagnoseSilence(session: BootSession, now: number): Diagnosis | undefined {
+  const stall = STALLS[session.stage];
+  if (now - session.lastStepAt < stall.seconds * 1000) return undefined;
+  return {
+    name: stall.name,
+    message: `${stall.message} (silent for ${Math.round((now - session.lastStepAt) / 1000)} s)`,
+    remedy: stall.remedy,
+  };
+}
+
+/** The same machine asks for the loader again and again in one boot: it never learns that it is iPXE. */
+export function diagnoseLoop(session: BootSession): Diagnosis | undefined {
+  if (session.loaderFetches < CHAINLOAD_LOOP_FETCHES || session.scriptFetchedAt !== undefined) return undefined;
+  return {
+    name: 'chainload-loop',
+    message: `the boot loader was fetched ${session.loaderFetches} times in a row without a script after it`,
+    remedy:
+      'the loader does not send option 77/175 or does not get our answer: look for a second DHCP server, or set another loader for this machine',
+  };
+}
+
+/** Documented names (docs/booting.md); a test compares. */
+export const DIAGNOSES: readonly string[] = [...Object.values(STALLS).map((s) => s.name), 'chainload-loop'];
