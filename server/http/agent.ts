@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import express, { type Request, type Response, Router } from 'express';
 import { pack } from 'tar-stream';
 import type { Claims } from '../boot/claims.js';
@@ -119,9 +120,7 @@ async function tarOf(files: readonly RenderedFile[]): Promise<Buffer> {
   for (const file of files)
     archive.entry({ name: file.path.replace(/^\/+/, ''), mode: 0o644, mtime: new Date(0) }, file.text);
   archive.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of archive) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
+  return await buffer(archive);
 }
 
 /** The reason goes into the status line: that is what busybox wget prints. */
