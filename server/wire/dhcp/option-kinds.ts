@@ -1,0 +1,138 @@
+import { formatIpv4, type Ipv4, ipv4FromOctets } from '../../domain/ipv4.js';
+import { WireError } from '../wire-error.js';
+import { printSubOptions, readSubOptions, type SubOptions, writeSubOptions } from './sub-options.js';
+
+/** RFC 2132, section 9.6. */
+export const MESSAGE_TYPES = ['discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'] as const;
+export type MessageType = (typeof MESSAGE_TYPES)[number];
+
+/** What the value of an option looks like in code, by kind. */
+export interface KindValues {
+  u8: number;
+  u16: number;
+  u32: number;
+  u8s: readonly number[];
+  u16s: readonly number[];
+  ipv4: Ipv4;
+  ipv4s: readonly Ipv4[];
+  text: string;
+  bytes: Uint8Array;
+  messageType: MessageType;
+  /** Type-length-value inside the option: 43, 82, 175. */
+  subOptions: SubOptions;
+}
+export type OptionKind = keyof KindValues;
+
+interface KindCodec<T> {
+  /** Throws WireError when the bytes are not of this kind. */
+  read(bytes: Uint8Array, field: string): T;
+  write(value: T, field: string): Uint8Array;
+  print(value: T): string;
+}
+
+type KindTable = { readonly [K in OptionKind]: KindCodec<KindValues[K]> };
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+export const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+
+/** Control characters become escapes, so that a dump or an event keeps to one line. */
+export const quote = (text: string): string => JSON.stringify(text);
+
+const KINDS: KindTable = {
+  u8: unsigned(1),
+  u16: unsigned(2),
+  u32: unsigned(4),
+  u8s: {
+    read: (bytes) => Array.from(bytes),
+    write: (values, field) => join(values.map((value) => KINDS.u8.write(value, field))),
+    print: (values) => values.join(' '),
+  },
+  u16s: {
+    read: (bytes, field) => split(bytes, 2, field).map((part) => KINDS.u16.read(part, field)),
+    write: (values, field) => join(values.map((value) => KINDS.u16.write(value, field))),
+    print: (values) => values.join(' '),
+  },
+  ipv4: {
+    read: (bytes, field) => ipv4FromOctets(exactly(bytes, 4, field)),
+    write: (value, field) => KINDS.u32.write(value, field),
+    print: formatIpv4,
+  },
+  ipv4s: {
+    read: (bytes, field) => split(bytes, 4, field).map(ipv4FromOctets),
+    write: (values, field) => join(values.map((value) => KINDS.u32.write(value, field))),
+    print: (values) => values.map(formatIpv4).join(' '),
+  },
+  text: {
+    // Some clients count a closing NUL into the length (RFC 2132, section 2, tells servers to expect it).
+    read: (bytes) => {
+      const end = bytes.indexOf(0);
+      return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+    },
+    write: (value) => encoder.encode(value),
+    print: quote,
+  },
+  bytes: { read: (bytes) => bytes, write: (value) => value, print: hex },
+  messageType: {
+    read: (bytes, field) => {
+      const code = KINDS.u8.read(bytes, field);
+      const word = MESSAGE_TYPES[code - 1];
+      if (word === undefined) throw new WireError(field, `${code} is not a message type`);
+      return word;
+    },
+    write: (value) => Uint8Array.of(MESSAGE_TYPES.indexOf(value) + 1),
+    print: (value) => value,
+  },
+  subOptions: { read: readSubOptions, write: writeSubOptions, print: printSubOptions },
+};
+
+export function readKind<K extends OptionKind>(kind: K, bytes: Uint8Array, field: string): KindValues[K] {
+  return KINDS[kind].read(bytes, field);
+}
+
+export function writeKind<K extends OptionKind>(kind: K, value: KindValues[K], field: string): Uint8Array {
+  return KINDS[kind].write(value, field);
+}
+
+/** The value as a person reads it; throws WireError like readKind. */
+export function printKind<K extends OptionKind>(kind: K, bytes: Uint8Array, field: string): string {
+  const codec: KindCodec<KindValues[K]> = KINDS[kind];
+  return codec.print(codec.read(bytes, field));
+}
+
+function unsigned(size: 1 | 2 | 4): KindCodec<number> {
+  const largest = 2 ** (8 * size) - 1;
+  return {
+    read: (bytes, field) => exactly(bytes, size, field).reduce((sum, byte) => sum * 256 + byte, 0),
+    write: (value, field) => {
+      if (!Number.isInteger(value) || value < 0 || value > largest) {
+        throw new WireError(field, `${value} is not a whole number from 0 to ${largest}`);
+      }
+      return Uint8Array.from({ length: size }, (_, i) => Math.floor(value / 256 ** (size - 1 - i)) & 255);
+    },
+    print: String,
+  };
+}
+
+function exactly(bytes: Uint8Array, size: number, field: string): Uint8Array {
+  if (bytes.length !== size) throw new WireError(field, `is ${bytes.length} bytes long instead of ${size}`);
+  return bytes;
+}
+
+function split(bytes: Uint8Array, size: number, field: string): Uint8Array[] {
+  if (bytes.length === 0 || bytes.length % size !== 0) {
+    throw new WireError(field, `is ${bytes.length} bytes long instead of a multiple of ${size}`);
+  }
+  return Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,77 @@
+import { Reader } from '../reader.js';
+import { WireError } from '../wire-error.js';
+import type { Writer } from '../writer.js';
+import { readKind, writeKind } from './option-kinds.js';
+import { OPTIONS, type OptionName, type OptionValue, optionField } from './option-table.js';
+
+/** Code -> bytes in packet order. Bytes are read by kind only when asked for, so unknown or odd options survive untouched. */
+export type DhcpOptions = ReadonlyMap<number, Uint8Array>;
+
+const PAD = 0;
+const END = 255;
+/** More needs several pieces (RFC 3396). */
+const LARGEST_PIECE = 255;
+
+/** Undefined = not in the packet; WireError = there, but not of its kind. */
+export function getOption<N extends OptionName>(options: DhcpOptions, name: N): OptionValue<N> | undefined {
+  const row = OPTIONS[name];
+  const bytes = options.get(row.code);
+  if (bytes === undefined) return undefined;
+  return readKind<(typeof OPTIONS)[N]['kind']>(row.kind, bytes, optionField(row.code));
+}
+
+/** Adds or replaces; a replaced option keeps its place in the packet. */
+export function setOption<N extends OptionName>(
+  options: Map<number, Uint8Array>,
+  name: N,
+  value: OptionValue<N>,
+): void {
+  const row = OPTIONS[name];
+  options.set(row.code, writeKind<(typeof OPTIONS)[N]['kind']>(row.kind, value, optionField(row.code)));
+}
+
+export function hasOption(options: DhcpOptions, name: OptionName): boolean {
+  return options.has(OPTIONS[name].code);
+}
+
+/**
+ * Reads one option area into `into`. The same code again continues the value (RFC 3396: pieces are joined in order). An area
+ * may stop without END at an option's border, as some clients do; inside an option it is cut and throws WireError.
+ */
+export function readOptionArea(bytes: Uint8Array, into: Map<number, Uint8Array>, area: string): void {
+  const reader = new Reader(bytes);
+  while (reader.remaining > 0) {
+    const code = reader.u8(area);
+    if (code === PAD) continue;
+    if (code === END) return;
+    const field = optionField(code);
+    const length = reader.u8(`${field}, length`);
+    const piece = reader.bytes(length, field);
+    const before = into.get(code);
+    into.set(code, before === undefined ? piece : joined(before, piece));
+  }
+}
+
+/** Writes all options and END; a value over 255 bytes goes out in pieces (RFC 3396). */
+export function writeOptionArea(options: DhcpOptions, writer: Writer): void {
+  for (const [code, value] of options) {
+    const field = optionField(code);
+    if (code === PAD || code === END) throw new WireError(field, 'is not an option that can be sent');
+    let at = 0;
+    do {
+      const piece = value.subarray(at, at + LARGEST_PIECE);
+      writer.u8(code, field);
+      writer.u8(piece.length, field);
+      writer.bytes(piece, field);
+      at += LARGEST_PIECE;
+    } while (at < value.length);
+  }
+  writer.u8(END, 'end of options');
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(a.length + b.length);
+  whole.set(a);
+  whole.set(b, a.length);
+  return whole;
+}

@@ -1,0 +1,157 @@
+import type { Ipv4 } from '../../domain/ipv4.js';
+import { type Mac, macFromBytes } from '../../domain/mac.js';
+import { Reader } from '../reader.js';
+import { WireError } from '../wire-error.js';
+import { Writer } from '../writer.js';
+import { OPTIONS, optionField } from './option-table.js';
+import { type DhcpOptions, getOption, readOptionArea, writeOptionArea } from './options.js';
+
+/**
+ * A DHCP message (RFC 2131, section 2):
+ *
+ *      0        1        2        3
+ *   | op     | htype  | hlen   | hops   |
+ *   | xid                               |
+ *   | secs            | flags: B, 15 x 0|
+ *   | ciaddr  yiaddr  siaddr  giaddr    |   4 x 4
+ *   | chaddr                            |   16
+ *   | sname                             |   64
+ *   | file                              |   128
+ *   | 63 82 53 63, options              |
+ */
+export interface DhcpPacket {
+  readonly op: 'request' | 'reply';
+  readonly htype: number;
+  readonly hlen: number;
+  readonly hops: number;
+  readonly xid: number;
+  readonly secs: number;
+  readonly flags: { readonly broadcast: boolean; readonly reserved: number };
+  /** Address the client has and answers on. */
+  readonly ciaddr: Ipv4;
+  /** Address the client is given. */
+  readonly yiaddr: Ipv4;
+  /** Server of the next step: TFTP. */
+  readonly siaddr: Ipv4;
+  /** Relay that passed the request on. */
+  readonly giaddr: Ipv4;
+  /** All 16 bytes. */
+  readonly chaddr: Uint8Array;
+  /** Latin-1 up to the first NUL; empty when the field carried options (overload). */
+  readonly sname: string;
+  readonly file: string;
+  readonly options: DhcpOptions;
+}
+
+const COOKIE = 0x63825363;
+const BROADCAST_FLAG = 0x8000;
+const ETHERNET = 1;
+/** RFC 1542, section 2.1: relays and old ROMs drop BOOTP messages under 300 bytes. */
+const BOOTP_LENGTH = 300;
+/** RFC 2131: every client takes an IP datagram of 576 bytes; 28 of them are IP and UDP headers. */
+const IP_UDP_HEADERS = 28;
+const SMALLEST_LIMIT = 576 - IP_UDP_HEADERS;
+const ETHERNET_LIMIT = 1500 - IP_UDP_HEADERS;
+
+/** Throws WireError. Options 52 (overload) is carried out here and does not appear among the options. */
+export function decodePacket(bytes: Uint8Array): DhcpPacket {
+  const reader = new Reader(bytes);
+  const op = reader.u8('op');
+  if (op !== 1 && op !== 2) throw new WireError('op', `${op} is neither request (1) nor reply (2)`);
+  const htype = reader.u8('htype');
+  const hlen = reader.u8('hlen');
+  if (hlen > 16) throw new WireError('hlen', `${hlen} is over 16, the size of chaddr`);
+  const hops = reader.u8('hops');
+  const xid = reader.u32('xid');
+  const secs = reader.u16('secs');
+  const flags = reader.u16('flags');
+  const ciaddr = reader.u32('ciaddr') as Ipv4;
+  const yiaddr = reader.u32('yiaddr') as Ipv4;
+  const siaddr = reader.u32('siaddr') as Ipv4;
+  const giaddr = reader.u32('giaddr') as Ipv4;
+  const chaddr = reader.bytes(16, 'chaddr');
+  const sname = reader.bytes(64, 'sname');
+  const file = reader.bytes(128, 'file');
+  const cookie = reader.u32('magic cookie');
+  if (cookie !== COOKIE) throw new WireError('magic cookie', 'is missing: plain BOOTP without options is not served');
+  const options = new Map<number, Uint8Array>();
+  readOptionArea(reader.rest(), options, 'options');
+  const overload = getOption(options, 'overload') ?? 0;
+  if (overload > 3) throw new WireError(optionField(OPTIONS.overload.code), `${overload} is over 3`);
+  options.delete(OPTIONS.overload.code);
+  // RFC 3396, section 5: first the options field, then file, then sname.
+  if ((overload & 1) !== 0) readOptionArea(file, options, 'options in file');
+  if ((overload & 2) !== 0) readOptionArea(sname, options, 'options in sname');
+  return {
+    op: op === 1 ? 'request' : 'reply',
+    htype,
+    hlen,
+    hops,
+    xid,
+    secs,
+    flags: { broadcast: (flags & BROADCAST_FLAG) !== 0, reserved: flags & ~BROADCAST_FLAG },
+    ciaddr,
+    yiaddr,
+    siaddr,
+    giaddr,
+    chaddr,
+    sname: (overload & 2) === 0 ? latin1(sname) : '',
+    file: (overload & 1) === 0 ? latin1(file) : '',
+    options,
+  };
+}
+
+/** At least 300 bytes. Throws WireError when a value does not fit, or all of it is over `limit` bytes (UDP payload). */
+export function encodePacket(packet: DhcpPacket, limit: number = ETHERNET_LIMIT): Uint8Array {
+  const writer = new Writer(limit);
+  writer.u8(packet.op === 'request' ? 1 : 2, 'op');
+  writer.u8(packet.htype, 'htype');
+  writer.u8(packet.hlen, 'hlen');
+  writer.u8(packet.hops, 'hops');
+  writer.u32(packet.xid, 'xid');
+  writer.u16(packet.secs, 'secs');
+  writer.u16(packet.flags.reserved | (packet.flags.broadcast ? BROADCAST_FLAG : 0), 'flags');
+  writer.u32(packet.ciaddr, 'ciaddr');
+  writer.u32(packet.yiaddr, 'yiaddr');
+  writer.u32(packet.siaddr, 'siaddr');
+  writer.u32(packet.giaddr, 'giaddr');
+  writer.padded(packet.chaddr, 16, 'chaddr');
+  writer.padded(fromLatin1(packet.sname, 'sname'), 64, 'sname');
+  writer.padded(fromLatin1(packet.file, 'file'), 128, 'file');
+  writer.u32(COOKIE, 'magic cookie');
+  writeOptionArea(packet.options, writer);
+  writer.zerosUntil(BOOTP_LENGTH, 'padding');
+  return writer.finish();
+}
+
+/** Bytes of UDP payload that the sender of `request` takes: option 57 counts the IP datagram, as RFC 2131 counts its 576. */
+export function replyLimit(request: DhcpPacket): number {
+  const size = getOption(request.options, 'maxMessageSize') ?? 0;
+  return Math.min(ETHERNET_LIMIT, Math.max(SMALLEST_LIMIT, size - IP_UDP_HEADERS));
+}
+
+/** The Ethernet address of the client. Throws WireError for other hardware: leases are keyed by it. */
+export function clientMac(packet: DhcpPacket): Mac {
+  const mac = packet.htype === ETHERNET && packet.hlen === 6 ? macFromBytes(packet.chaddr) : undefined;
+  if (mac === undefined) {
+    throw new WireError('chaddr', `hardware type ${packet.htype} with ${packet.hlen} bytes is not Ethernet`);
+  }
+  return mac;
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) {
+    if (byte === 0) break;
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+function fromLatin1(text: string, field: string): Uint8Array {
+  return Uint8Array.from(text, (char) => {
+    const code = char.charCodeAt(0);
+    if (code === 0 || code > 255) throw new WireError(field, `holds the character U+${code.toString(16)}`);
+    return code;
+  });
+}

@@ -1,0 +1,52 @@
+import { WireError } from '../wire-error.js';
+import { hex } from './option-kinds.js';
+import type { SubOptions } from './sub-options.js';
+
+/** PXE 2.1, table 2-1, tag 6: do not search boot servers, take the file named in this offer. */
+const DISCOVERY_CONTROL = 6;
+const USE_FILE_OF_OFFER = 8;
+const END = 255;
+
+/** Option 43 for BIOS PXE ROMs: boot the file of this offer at once. PXE wants the list closed by 255. */
+export function pxeUseFileOfOffer(): Uint8Array {
+  return Uint8Array.of(DISCOVERY_CONTROL, 1, USE_FILE_OF_OFFER, END);
+}
+
+/** iPXE sub-option 176 of option 175: no second wait for a proxy DHCP server, this answer is all (saves 2 s a boot). */
+const NO_PXEDHCP = 176;
+
+export function ipxeNoPxeDhcp(): SubOptions {
+  return new Map([[NO_PXEDHCP, Uint8Array.of(1)]]);
+}
+
+/**
+ * Option 97 (RFC 4578, section 2.3): a type byte 0, then the SMBIOS UUID as it lies in the table: the first three fields are
+ * little-endian. Returned as dmidecode prints it, in lower case. Undefined for the all-0 and all-f values of boards that have none.
+ */
+export function uuidOfOption97(bytes: Uint8Array): string | undefined {
+  if (bytes.length !== 17)
+    throw new WireError('option 97 (client-uuid)', `is ${bytes.length} bytes long instead of 17`);
+  if (bytes[0] !== 0) return undefined;
+  const raw = bytes.subarray(1);
+  if (raw.every((byte) => byte === 0) || raw.every((byte) => byte === 0xff)) return undefined;
+  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  const text = hex(Uint8Array.from(order, (i) => raw[i] ?? 0));
+  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join('-');
+}
+
+/**
+ * The user classes of option 77. RFC 3004 wants each behind its length; iPXE and others send the bare text. Taken for a list
+ * only when the lengths add up exactly.
+ */
+export function userClasses(bytes: Uint8Array): readonly string[] {
+  const decoder = new TextDecoder();
+  const classes: string[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const length = bytes[at] ?? 0;
+    if (length === 0 || at + 1 + length > bytes.length) return [decoder.decode(bytes)];
+    classes.push(decoder.decode(bytes.subarray(at + 1, at + 1 + length)));
+    at += 1 + length;
+  }
+  return classes;
+}
