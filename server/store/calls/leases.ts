@@ -1,0 +1,82 @@
+import type { Kysely } from 'kysely';
+import { invalid } from '../../domain/errors.js';
+import { formatIpv4, type Ipv4 } from '../../domain/ipv4.js';
+import type { Lease } from '../../domain/lease.js';
+import type { Calls } from '../calls.js';
+import { Prepared, param } from '../prepared.js';
+import type { LeaseRow, Tables } from '../tables.js';
+
+type Values = Readonly<Record<string, string | number | null>>;
+
+export function leaseCalls(database: Kysely<Tables>): Pick<Calls, 'claimLease' | 'removeLease'> {
+  const columns = {
+    mac: param<string>('mac'),
+    client_id: param<string | null>('client_id'),
+    hostname: param<string | null>('hostname'),
+    state: param<string>('state'),
+    started_s: param<number>('started_s'),
+    expires_s: param<number>('expires_s'),
+  };
+  const insert = new Prepared<unknown, Values>(
+    database
+      .insertInto('leases')
+      .values({ address: param<number>('address'), ...columns })
+      .onConflict((on) => on.column('address').doNothing()),
+  );
+  const update = new Prepared<unknown, Values>(
+    database
+      .updateTable('leases')
+      .set(columns)
+      .where('address', '=', param<number>('address'))
+      .where('mac', '=', param<string>('was_mac'))
+      .where('client_id', 'is not distinct from', param<string | null>('was_client_id'))
+      .where('hostname', 'is not distinct from', param<string | null>('was_hostname'))
+      .where('state', '=', param<string>('was_state'))
+      .where('started_s', '=', param<number>('was_started_s'))
+      .where('expires_s', '=', param<number>('was_expires_s')),
+  );
+  return {
+    async claimLease(connection, lease, expected) {
+      if (expected !== undefined && expected.address !== lease.address) {
+        throw invalid(`a lease of ${formatIpv4(expected.address)} cannot become one of ${formatIpv4(lease.address)}`);
+      }
+      const values = { ...leaseToRow(lease) };
+      const { numAffectedRows } =
+        expected === undefined
+          ? await insert.run(connection, values)
+          : await update.run(connection, { ...values, ...prefixed(leaseToRow(expected)) });
+      return numAffectedRows === 1n ? 'ok' : 'conflict';
+    },
+    async removeLease(connection, address) {
+      await connection.deleteFrom('leases').where('address', '=', address).execute();
+    },
+  };
+}
+
+function leaseToRow(lease: Lease): LeaseRow {
+  return {
+    address: lease.address,
+    mac: lease.mac,
+    client_id: lease.clientId ?? null,
+    hostname: lease.hostname ?? null,
+    state: lease.state,
+    started_s: lease.startedAt,
+    expires_s: lease.expiresAt,
+  };
+}
+
+function prefixed(row: LeaseRow): Values {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [`was_${name}`, value]));
+}
+
+export function rowToLease(row: LeaseRow): Lease {
+  return {
+    address: row.address as Ipv4,
+    mac: row.mac as Lease['mac'],
+    ...(row.client_id === null ? {} : { clientId: row.client_id }),
+    ...(row.hostname === null ? {} : { hostname: row.hostname }),
+    state: row.state as Lease['state'],
+    startedAt: row.started_s,
+    expiresAt: row.expires_s,
+  };
+}

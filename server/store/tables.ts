@@ -1,0 +1,138 @@
+import type { Generated } from 'kysely';
+
+/**
+ * Every table, one row type each (migrations/*.ts creates them). Values of the domain are kept whole as JSON in `body`;
+ * columns exist for what is looked up, ordered or must be unique. Addresses are unsigned 32-bit numbers, times are named.
+ */
+export interface Tables {
+  machines: MachineRow;
+  machine_macs: MachineMacRow;
+  roles: RoleRow;
+  role_systems: RoleSystemRow;
+  systems: SystemRow;
+  changes: ChangeRow;
+  images: ImageRow;
+  image_tags: ImageTagRow;
+  leases: LeaseRow;
+  observed: ObservedRow;
+  sessions: SessionRow;
+  claims: ClaimRow;
+  events: EventRow;
+  tokens: TokenRow;
+  settings: SettingRow;
+  migrations: MigrationRow;
+}
+
+export interface MachineRow {
+  name: string;
+  uuid: string | null;
+  address: number | null;
+  role: string | null;
+  body: string;
+}
+
+/** A MAC belongs to one machine: the primary key keeps it so. */
+export interface MachineMacRow {
+  mac: string;
+  machine: string;
+}
+
+export interface RoleRow {
+  name: string;
+  body: string;
+}
+
+export interface RoleSystemRow {
+  role: string;
+  system: string;
+}
+
+export interface SystemRow {
+  name: string;
+  body: string;
+}
+
+/** One row per change of the desired state, in order. */
+export interface ChangeRow {
+  sequence: Generated<number>;
+  at_ms: number;
+  by: string;
+  kind: string;
+  action: string;
+  name: string;
+  /** JSON list. */
+  fields: string;
+}
+
+export interface ImageRow {
+  name: string;
+  version: string;
+  kind: string;
+  /** JSON list of ImageFile. */
+  files: string;
+  created_ms: number;
+}
+
+export interface ImageTagRow {
+  name: string;
+  tag: string;
+  version: string;
+}
+
+export interface LeaseRow {
+  address: number;
+  mac: string;
+  client_id: string | null;
+  hostname: string | null;
+  state: string;
+  started_s: number;
+  expires_s: number;
+}
+
+export interface ObservedRow {
+  key: string;
+  body: string;
+}
+
+export interface SessionRow {
+  id: string;
+  key: string;
+  opened_ms: number;
+  body: string;
+}
+
+export interface ClaimRow {
+  session: string;
+  body: string;
+}
+
+export interface EventRow {
+  sequence: Generated<number>;
+  at_ms: number;
+  source: string;
+  kind: string;
+  level: string;
+  session: string | null;
+  machine: string | null;
+  mac: string | null;
+  message: string;
+  /** JSON object. */
+  data: string;
+}
+
+export interface TokenRow {
+  name: string;
+  hash: string;
+  created_ms: number;
+}
+
+export interface SettingRow {
+  key: string;
+  value: string;
+}
+
+export interface MigrationRow {
+  number: number;
+  name: string;
+  at_ms: number;
+}
