@@ -10,10 +10,13 @@ export const digestSchema = z
 
 const PARTS = ['vmlinuz', 'initrd', 'modules', 'rootfs', 'disk'] as const;
 const KINDS = ['kernel', 'rootfs', 'disk'] as const;
-/** No ":" (it parts name and tag) and no "/" (it parts a path). */
+/** As in the image references of profiles and systems: `name:version`. */
+export const imageNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'write lower-case letters, digits, ".", "_" or "-" (at most 63)');
 export const wordSchema = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$/, 'write letters, digits, ".", "_", "+", "~" or "-" (at most 63)');
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'write letters, digits, ".", "_" or "-" (at most 128)');
 
 export const imageSchema = z
   .object({

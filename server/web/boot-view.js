@@ -1,0 +1,58 @@
+import { serverNow } from './api.js';
+import { bytes, duration } from './format.js';
+import { t } from './texts.js';
+
+export const STAGES = ['dhcp', 'loader', 'script', 'kernel', 'stage1', 'rootfs', 'live', 'systems'];
+
+/** The bar of the eight stages with one line below it. Built once; `show` changes texts and classes only. */
+export function createBootView() {
+  const root = document.getElementById('boot-template').content.firstElementChild.cloneNode(true);
+  const bar = root.querySelector('.stages');
+  const parts = STAGES.map((stage) => {
+    const part = document.createElement('li');
+    part.title = t(`stage_${stage}`);
+    part.append(document.createElement('span'));
+    bar.append(part);
+    return part;
+  });
+  const [stageName, progress, elapsed] = ['.stage-name', '.progress', '.elapsed'].map((name) =>
+    root.querySelector(name),
+  );
+  let boot;
+
+  const tick = () => {
+    if (boot === undefined) return;
+    const end = boot.closedAt === undefined ? serverNow() : Date.parse(boot.closedAt);
+    elapsed.textContent = duration(end - Date.parse(boot.openedAt));
+  };
+
+  const show = (next) => {
+    boot = next;
+    root.classList.toggle('none', boot === undefined);
+    const reached = boot === undefined ? -1 : STAGES.indexOf(boot.stage);
+    const finished = boot?.outcome === 'succeeded';
+    const loading = boot?.outcome === 'running' && boot.progress?.total > 0 ? boot.progress : undefined;
+    const percent =
+      loading === undefined ? undefined : Math.min(100, Math.floor((100 * loading.bytes) / loading.total));
+    parts.forEach((part, index) => {
+      const current = index === reached && !finished;
+      part.className = boot === undefined || index > reached ? '' : current ? `current ${boot.outcome}` : 'done';
+      part.firstElementChild.style.inlineSize = current && percent !== undefined ? `${percent}%` : '';
+      part.classList.toggle('measured', current && percent !== undefined);
+    });
+    if (boot === undefined) {
+      stageName.textContent = t('noBoot');
+      progress.textContent = '';
+      elapsed.textContent = '';
+      bar.setAttribute('aria-label', t('noBoot'));
+      return;
+    }
+    const stage = t(`stage_${boot.stage}`);
+    stageName.textContent = boot.outcome === 'running' ? stage : `${stage} · ${t(boot.outcome)}`;
+    progress.textContent =
+      loading === undefined ? '' : `${loading.file}  ${bytes(loading.bytes)} / ${bytes(loading.total)}  ${percent} %`;
+    bar.setAttribute('aria-label', `${t('stageOf', { stage, number: reached + 1 })}, ${t(boot.outcome)}`);
+    tick();
+  };
+  return { root, show, tick };
+}
