@@ -1,0 +1,47 @@
+# shellcheck shell=sh
+# The Debian packages that anybios needs, each with what for. Read by setup.sh (and by the Dockerfile through it).
+
+# At run time, to build the boot assets, and for the lab.
+# shellcheck disable=SC2034 # used by the scripts that read this file
+packages_run='
+busybox-static
+ca-certificates
+cpio
+grub-efi-amd64-signed
+ipxe
+ipxe-qemu
+iproute2
+kmod
+ovmf
+qemu-system-x86
+seabios
+shim-signed
+squashfs-tools
+xz-utils
+zstd
+'
+
+# To compile the SQLite binding where npm finds no prebuilt one.
+# shellcheck disable=SC2034
+packages_compile='
+g++
+make
+python3
+'
+
+# What the tests add: real clients, a rival DHCP server, a browser, a packet capture, the checker of shell scripts.
+# shellcheck disable=SC2034
+packages_test='
+atftp
+chromium
+curl
+dnsmasq-base
+isc-dhcp-client
+kea-admin
+nmap
+shellcheck
+tcpdump
+tftp-hpa
+tshark
+udhcpc
+'
