@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import type { Cli } from './cli.js';
+import { withExamples } from './examples.js';
+import { addSiteFileOptions, paintDiff, type SiteFileOptions, sendSiteFile } from './site-file.js';
+
+/** `anybios apply -f site.yaml` */
+export function registerApply(program: Command, cli: Cli): void {
+  const apply = program
+    .command('apply')
+    .description('make the site what a file says: adds and changes, removes only with --prune')
+    .action(async (options: SiteFileOptions & { readonly dryRun?: boolean }) => {
+      const { answer, count, text } = await sendSiteFile(cli, options, options.dryRun === true);
+      const done = options.dryRun === true ? 'would be made' : 'made';
+      cli.print(answer, () =>
+        count === 0
+          ? ['nothing to change']
+          : [...paintDiff(cli, text), `${count} change${count === 1 ? '' : 's'} ${done}`],
+      );
+    });
+  withExamples(addSiteFileOptions(apply).option('--dry-run', 'only say what would change'), [
+    ['the site', 'apply -f site.yaml'],
+    ['and remove what the file does not hold', 'apply -f site.yaml --prune'],
+    ['from another program', 'apply -f - < site.yaml'],
+  ]);
+}

@@ -1,0 +1,191 @@
+import { AnybiosError, notFound } from '../domain/errors.js';
+import { liveMachineOf, type MachineAnswer, machineSchema, readAnswer } from './api-schema.js';
+import type { Cli } from './cli.js';
+import type { ApiClient } from './client.js';
+import { EXIT, Unreachable } from './failure.js';
+import { type FollowedEvent, followEvents } from './follow-events.js';
+import { liveLines } from './live-view.js';
+import { listAll } from './paging.js';
+import { LiveScreen } from './terminal/live-screen.js';
+import { paintState } from './terminal/style.js';
+import { printable } from './terminal/text.js';
+import { formatDuration } from './terminal/units.js';
+import { WatchedBoots } from './watched-boots.js';
+
+export interface WatchOptions {
+  /** Ends when every watched boot is over. */
+  readonly once: boolean;
+  /** Ends after this time, as a failure if boots are still under way. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** Between two looks at machines that are loading something; the clocks of the live view tick in the same step. */
+const LOOK_MS = 1000;
+/** More machines with news than this: one list instead of many questions. */
+const ASK_SINGLY = 20;
+
+/**
+ * `boot watch`: on a terminal one line a machine, redrawn in place; else one line an event (with --json one object a line, the
+ * last one being `{"result"}`). The event stream says *when* to look, the machine's own resource says *what* is true now.
+ */
+export async function watchBoots(cli: Cli, names: readonly string[], options: WatchOptions): Promise<void> {
+  const api = await cli.connect();
+  const watched = new WatchedBoots(names);
+  const screen = cli.io.stdout.isTTY === true && !cli.json ? new LiveScreen(cli.io.stdout) : undefined;
+  const ending = new AbortController();
+  const news = new Signal();
+
+  let streamError: unknown;
+  const opened = new Signal();
+  const follow = (async () => {
+    try {
+      const events = followEvents(api, {
+        signal: ending.signal,
+        onOpen: () => opened.raise(),
+        onLost: (reason) => cli.note(reason),
+      });
+      for await (const followed of events) {
+        if (!watched.touch(followed.event)) continue;
+        if (screen === undefined) printEvent(cli, followed);
+        news.raise();
+      }
+    } catch (error) {
+      streamError = error;
+    } finally {
+      opened.raise();
+      news.raise();
+    }
+  })();
+
+  try {
+    await opened.wait(undefined);
+    if (streamError === undefined) await lookAtAll(api, watched);
+    const deadline = options.timeoutMs === undefined ? undefined : Date.now() + options.timeoutMs;
+    for (;;) {
+      if (streamError !== undefined) throw streamError;
+      draw(cli, screen, watched);
+      if (options.once && watched.areOver) break;
+      if (deadline !== undefined && Date.now() >= deadline) break;
+      await news.wait(Math.min(LOOK_MS, deadline === undefined ? LOOK_MS : Math.max(1, deadline - Date.now())));
+      await lookAtStale(api, watched);
+    }
+  } finally {
+    ending.abort();
+    await follow;
+  }
+  report(cli, watched, options);
+}
+
+async function lookAtAll(api: ApiClient, watched: WatchedBoots): Promise<void> {
+  if (watched.isOpen) {
+    const { rows } = await listAll(api, '/machines', machineSchema);
+    for (const machine of rows) watched.put(machine);
+    return;
+  }
+  for (const name of watched.names) {
+    const machine = await machineOf(api, name);
+    if (machine === undefined) {
+      throw notFound(`there is no machine "${name}"`, { remedy: 'see: anybios machine list' });
+    }
+    watched.put({ ...machine, name });
+  }
+}
+
+/** A server that is restarting is no reason to stop watching: what it cannot say now is asked again at the next look. */
+async function lookAtStale(api: ApiClient, watched: WatchedBoots): Promise<void> {
+  const stale = watched.takeStale();
+  try {
+    if (watched.isOpen && stale.length > ASK_SINGLY) {
+      await lookAtAll(api, watched);
+      return;
+    }
+    for (const name of stale) {
+      const machine = await machineOf(api, name);
+      // Approved: what was known by its MAC answers by its name now.
+      if (machine === undefined || (watched.isOpen && machine.name !== name)) watched.drop(name);
+      if (machine !== undefined) watched.put(watched.isOpen ? machine : { ...machine, name });
+    }
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    for (const name of stale) watched.touch({ machine: name, mac: undefined });
+  }
+}
+
+async function machineOf(api: ApiClient, name: string): Promise<MachineAnswer | undefined> {
+  try {
+    return readAnswer(machineSchema, await api.get(`/machines/${encodeURIComponent(name)}`), 'machine');
+  } catch (error) {
+    if (error instanceof AnybiosError && error.code === 'not_found') return undefined;
+    throw error;
+  }
+}
+
+function draw(cli: Cli, screen: LiveScreen | undefined, watched: WatchedBoots): void {
+  if (screen === undefined) return;
+  const lines = liveLines(watched.machines.map(liveMachineOf), Date.now(), screen.width, cli.style);
+  screen.draw(lines.length > 0 ? lines : [cli.style.dim('no machine is booting; waiting for one')]);
+}
+
+function printEvent(cli: Cli, { raw, event }: FollowedEvent): void {
+  if (cli.json) {
+    cli.io.stdout.write(`${JSON.stringify(raw)}\n`);
+    return;
+  }
+  const time = new Date(event.at).toTimeString().slice(0, 8);
+  const who = event.machine ?? event.mac ?? '';
+  cli.io.stdout.write(`${time}  ${printable(who)}  ${event.kind}  ${printable(event.message)}\n`);
+}
+
+function report(cli: Cli, watched: WatchedBoots, { once }: WatchOptions): void {
+  const succeeded = watched.haveSucceeded;
+  if (once && !succeeded) cli.exitCode = EXIT.failed;
+  if (cli.json) {
+    const boots = watched.machines.map(({ name, boot }) => ({
+      machine: name,
+      outcome: boot?.outcome ?? 'none',
+      stage: boot?.stage,
+      diagnosis: boot?.diagnosis,
+    }));
+    cli.io.stdout.write(`${JSON.stringify({ result: { succeeded, boots } })}\n`);
+    return;
+  }
+  if (watched.machines.length === 0) cli.say('no machine has booted in this time');
+  for (const machine of watched.machines) for (const line of outcomeLines(cli, machine)) cli.say(line);
+}
+
+function outcomeLines(cli: Cli, { name, boot }: MachineAnswer): readonly string[] {
+  if (boot === undefined) return [`${name}: has never booted`];
+  const took = formatDuration(boot.lastStepAt - boot.openedAt);
+  if (boot.outcome === 'succeeded') return [`${name}: ${paintState(cli.style, 'succeeded')} after ${took}`];
+  const word = boot.outcome === 'running' ? 'still under way' : boot.outcome;
+  const head = `${name}: ${paintState(cli.style, boot.outcome, word)} at ${boot.stage} after ${took}`;
+  if (boot.diagnosis === undefined)
+    return [`${head} (session ${boot.session}; see: anybios boot show ${boot.session})`];
+  const { name: diagnosis, message, remedy } = boot.diagnosis;
+  return [printable(`${head}: ${diagnosis}: ${message} — remedy: ${remedy}`)];
+}
+
+/** Something happened since the last wait, or happens during it. */
+class Signal {
+  #raised = false;
+  #wake: (() => void) | undefined;
+
+  raise(): void {
+    this.#raised = true;
+    this.#wake?.();
+  }
+
+  async wait(milliseconds: number | undefined): Promise<void> {
+    if (!this.#raised) {
+      await new Promise<void>((resolve) => {
+        const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    this.#raised = false;
+  }
+}

@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type EventAnswer, eventSchema, readAnswer } from './api-schema.js';
+import type { ApiClient, Query } from './client.js';
+import { Unreachable } from './failure.js';
+import { readSse } from './sse.js';
+
+export interface FollowOptions {
+  readonly query?: Query;
+  readonly signal: AbortSignal;
+  /** The stream is open: from here on no event is missed. Called once. */
+  readonly onOpen?: () => void;
+  /** The connection broke; it is tried again. */
+  readonly onLost?: (reason: string) => void;
+  readonly onBack?: () => void;
+}
+
+const RETRY_MS = 1000;
+
+/** One event of the stream: as the server wrote it, and as its schema reads it. */
+export interface FollowedEvent {
+  readonly raw: unknown;
+  readonly event: EventAnswer;
+}
+
+/**
+ * Events as they happen, for ever: a connection that breaks (the server restarts) is made again and resumes behind the last
+ * event, so that none is lost. Throws only when the first connection fails. Ends when `signal` is aborted.
+ */
+export async function* followEvents(api: ApiClient, options: FollowOptions): AsyncGenerator<FollowedEvent> {
+  const { signal } = options;
+  let last: string | undefined;
+  let isFirst = true;
+  let isLost = false;
+  while (!signal.aborted) {
+    try {
+      const stream = await api.open('/events/stream', {
+        signal,
+        headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) },
+        ...(options.query === undefined ? {} : { query: options.query }),
+      });
+      if (isFirst) options.onOpen?.();
+      if (isLost) options.onBack?.();
+      isFirst = false;
+      isLost = false;
+      for await (const message of readSse(stream)) {
+        last = message.id ?? last;
+        const raw: unknown = JSON.parse(message.data);
+        yield { raw, event: readAnswer(eventSchema, raw, 'event') };
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isFirst || !isConnectionError(error)) throw error;
+    }
+    if (signal.aborted) return;
+    if (!isLost) options.onLost?.('the connection to the server is lost; trying again');
+    isLost = true;
+    await pause(signal);
+  }
+}
+
+function isConnectionError(error: unknown): boolean {
+  return error instanceof Unreachable || (error instanceof Error && 'code' in error);
+}
+
+/** Resolves early when the watch ends. */
+async function pause(signal: AbortSignal): Promise<void> {
+  try {
+    await delay(RETRY_MS, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

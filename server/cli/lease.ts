@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import type { Cli } from './cli.js';
+import { withExamples } from './examples.js';
+import { listAll } from './paging.js';
+import { paintState } from './terminal/style.js';
+import { formatAge } from './terminal/units.js';
+
+const leaseSchema = z.object({
+  address: z.string(),
+  mac: z.string(),
+  machine: z.string().optional(),
+  hostname: z.string().optional(),
+  state: z.string(),
+  expired: z.boolean(),
+  expiresAt: z.iso.datetime().transform((text) => Date.parse(text)),
+});
+
+/** `anybios lease …` */
+export function registerLease(program: Command, cli: Cli): void {
+  const lease = program.command('lease').description('leases: addresses given by DHCP');
+  withExamples(lease, [['who has which address', 'lease list']]);
+
+  withExamples(
+    lease
+      .command('list')
+      .description('list leases, by address')
+      .action(async () => {
+        const { items, rows } = await listAll(await cli.connect(), '/leases', leaseSchema, { readRows: !cli.json });
+        const now = Date.now();
+        const state = (row: (typeof rows)[number]): string => (row.expired ? 'expired' : row.state);
+        cli.printTable(
+          items,
+          rows,
+          [
+            { title: 'ADDRESS', value: (row) => row.address },
+            { title: 'MAC', value: (row) => row.mac },
+            { title: 'MACHINE', value: (row) => row.machine ?? '' },
+            { title: 'STATE', value: state, paint: (cell, row) => paintState(cli.style, state(row), cell) },
+            { title: 'ENDS', value: (row) => formatAge(row.expiresAt, now) },
+            { title: 'HOSTNAME', value: (row) => row.hostname ?? '', elastic: true },
+          ],
+          'no leases',
+        );
+      }),
+    [['all leases', 'lease list']],
+  );
+}

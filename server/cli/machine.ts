@@ -1,0 +1,205 @@
+import type { Command } from 'commander';
+import { invalid } from '../domain/errors.js';
+import { explanationSchema, type MachineAnswer, machineSchema, readAnswer } from './api-schema.js';
+import type { Cli } from './cli.js';
+import { withExamples } from './examples.js';
+import { progressText } from './live-view.js';
+import { listAll } from './paging.js';
+import { describeFields } from './terminal/describe.js';
+import { paintState } from './terminal/style.js';
+import { type Column, fieldLines, tableLines } from './terminal/table.js';
+import { displayWidth, padEnd, printable, wrap } from './terminal/text.js';
+import { formatAge, formatDuration } from './terminal/units.js';
+
+const at = (name: string): string => `/machines/${encodeURIComponent(name)}`;
+
+/** `anybios machine …` */
+export function registerMachine(program: Command, cli: Cli): void {
+  const machine = program.command('machine').description('machines: what they are, and what they are doing');
+  withExamples(machine, [['which machines are there', 'machine list']]);
+
+  withExamples(
+    machine
+      .command('list')
+      .description('list machines, the discovered ones too')
+      .option('--status <status>', 'only machines of this status, e.g. waiting, up, lost')
+      .option('--role <role>', 'only machines of this role')
+      .action(async (options: { status?: string; role?: string }) => {
+        const api = await cli.connect();
+        const { items, rows } = await listAll(api, '/machines', machineSchema, { query: options });
+        cli.printTable(items, rows, machineColumns(cli, Date.now()), 'no machines');
+      }),
+    [
+      ['all machines', 'machine list'],
+      ['those that wait for approval', 'machine list --status waiting'],
+    ],
+  );
+
+  withExamples(
+    machine
+      .command('show')
+      .description('show one machine: desired, observed, its newest boot')
+      .argument('<machine>', 'name, or MAC of a discovered machine')
+      .action(async (name: string) => {
+        const api = await cli.connect();
+        const answer = await api.get(at(name));
+        cli.print(answer, () => showLines(cli, answer));
+      }),
+    [['one machine', 'machine show node1']],
+  );
+
+  withExamples(
+    machine
+      .command('approve')
+      .description('make a discovered machine a machine of the site')
+      .argument('<mac>', 'its MAC, as "machine list" shows it')
+      .option('--name <name>', 'name of the new machine')
+      .option('--role <role>', 'its role')
+      .option('--address <address>', 'address to reserve for it')
+      .action(async (mac: string, options: { name?: string; role?: string; address?: string }) => {
+        const api = await cli.connect();
+        const answer = await api.request('POST', `${at(mac)}/approve`, { json: options });
+        cli.print(answer, () => {
+          const approved = readAnswer(machineSchema, answer, 'machine');
+          const role = approved.role === undefined ? 'no role yet' : `role ${approved.role}`;
+          return [`${mac} is now ${approved.name} (${role})`];
+        });
+      }),
+    [['as node7, a web server', 'machine approve 52:54:00:00:00:07 --name node7 --role web']],
+  );
+
+  withExamples(
+    machine
+      .command('assign')
+      .description('give a machine a role; it takes effect at its next boot')
+      .argument('<machine>', 'name of the machine')
+      .argument('[role]', 'name of the role')
+      .option('--none', 'take its role away')
+      .action(async (name: string, role: string | undefined, options: { none?: boolean }) => {
+        if ((role === undefined) === (options.none !== true)) {
+          throw invalid('name one role, or --none', { remedy: 'e.g. anybios machine assign node1 web' });
+        }
+        const api = await cli.connect();
+        const answer = await api.request('PATCH', at(name), { json: { role: role ?? null } });
+        cli.print(answer, () => [role === undefined ? `${name} has no role now` : `${name} has the role ${role} now`]);
+      }),
+    [
+      ['a role', 'machine assign node1 web'],
+      ['no role', 'machine assign node1 --none'],
+    ],
+  );
+
+  withExamples(
+    machine
+      .command('remove')
+      .description('forget a machine; it is unknown again when it next netboots')
+      .argument('<machine>', 'name, or MAC of a discovered machine')
+      .action(async (name: string) => {
+        const api = await cli.connect();
+        await api.request('DELETE', at(name));
+        cli.print({ removed: name }, () => [`${name} is removed`]);
+      }),
+    [['one machine', 'machine remove node1']],
+  );
+
+  withExamples(
+    machine
+      .command('explain')
+      .description('what a machine would be given now, and why each value')
+      .argument('<machine>', 'name, or MAC of a discovered machine')
+      .action(async (name: string) => {
+        const api = await cli.connect();
+        const answer = await api.get(`${at(name)}/explain`);
+        cli.print(answer, () => explainLines(cli, answer));
+      }),
+    [['why does node1 boot what it boots', 'machine explain node1']],
+  );
+}
+
+function machineColumns(cli: Cli, now: number): readonly Column<MachineAnswer>[] {
+  return [
+    { title: 'MACHINE', value: (row) => row.name },
+    {
+      title: 'STATUS',
+      value: (row) => row.status,
+      paint: (cell, row) => paintState(cli.style, row.status, cell),
+    },
+    { title: 'ROLE', value: (row) => row.role ?? '' },
+    { title: 'ADDRESS', value: (row) => row.currentAddress ?? row.address ?? '' },
+    { title: 'MAC', value: (row) => row.macs[0] ?? '' },
+    { title: 'BOOT', value: (row) => bootWord(row) },
+    { title: 'SYSTEMS', value: (row) => row.systems.map((s) => `${s.name} ${s.state}`).join(', '), elastic: true },
+    { title: 'SEEN', value: (row) => (row.lastSeenAt === undefined ? 'never' : formatAge(row.lastSeenAt, now)) },
+  ];
+}
+
+function bootWord({ boot }: MachineAnswer): string {
+  if (boot === undefined) return '';
+  if (boot.outcome === 'running') return boot.stage;
+  return boot.outcome === 'succeeded' ? 'succeeded' : `${boot.outcome} at ${boot.stage}`;
+}
+
+function showLines(cli: Cli, answer: unknown): readonly string[] {
+  const machine = readAnswer(machineSchema, answer, 'machine');
+  // Desired and observed values by the API's own names, so that what is read here can be written in a site file.
+  const { boot: _boot, systems: _systems, ...rest } = answer as Record<string, unknown>;
+  const lines = [...fieldLines(describeFields(rest))];
+  const { boot, systems } = machine;
+  if (boot !== undefined) {
+    const took = (boot.closedAt ?? (boot.outcome === 'running' ? Date.now() : boot.lastStepAt)) - boot.openedAt;
+    lines.push(
+      '',
+      cli.style.strong('newest boot'),
+      ...fieldLines([
+        ['session', boot.session],
+        ['firmware', boot.firmware],
+        ['stage', boot.stage],
+        ['outcome', boot.outcome],
+        ['took', formatDuration(took)],
+        ['loading', boot.progress === undefined ? undefined : progressText(boot.progress)],
+        ['diagnosis', boot.diagnosis && `${boot.diagnosis.name}: ${boot.diagnosis.message}`],
+        ['remedy', boot.diagnosis?.remedy],
+      ]),
+    );
+  }
+  if (systems.length > 0) {
+    lines.push(
+      '',
+      ...tableLines(
+        [
+          { title: 'SYSTEM', value: (row) => row.name },
+          { title: 'STATE', value: (row) => row.state, paint: (cell, row) => paintState(cli.style, row.state, cell) },
+          { title: 'RESTARTS', value: (row) => String(row.restarts), right: true },
+          { title: 'MESSAGE', value: (row) => row.message ?? '', elastic: true },
+        ],
+        systems,
+        cli.width,
+      ),
+    );
+  }
+  return lines;
+}
+
+function explainLines(cli: Cli, answer: unknown): readonly string[] {
+  const { lines } = readAnswer(explanationSchema, answer, 'explanation');
+  const rows = lines.map(({ what, value, why }) => ({ what, value: printable(valueText(value)), why: printable(why) }));
+  const whatWidth = Math.max(0, ...rows.map((row) => displayWidth(row.what)));
+  const valueWidth = Math.max(0, ...rows.map((row) => displayWidth(row.value)));
+  const whyWidth = Math.max(0, ...rows.map((row) => displayWidth(row.why)));
+  const width = cli.width ?? Number.POSITIVE_INFINITY;
+  if (whatWidth + valueWidth + whyWidth + 4 <= width) {
+    return rows.map((r) => `${padEnd(r.what, whatWidth)}  ${padEnd(r.value, valueWidth)}  ${cli.style.dim(r.why)}`);
+  }
+  // Nothing of an explanation is cut: what does not fit goes on in the next line, the reason below its value.
+  const room = width - whatWidth - 2;
+  return rows.flatMap((row) => [
+    ...wrap(row.value, room).map((line, index) => `${padEnd(index === 0 ? row.what : '', whatWidth)}  ${line}`),
+    ...wrap(row.why, room - 2).map((line) => `${' '.repeat(whatWidth + 4)}${cli.style.dim(line)}`),
+  ]);
+}
+
+function valueText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) return value.map(valueText).join(' ');
+  return value === null || value === undefined ? 'none' : JSON.stringify(value);
+}
