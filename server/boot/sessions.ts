@@ -85,7 +85,7 @@ export class Sessions {
   }): BootSession {
     const now = this.#clock();
     const newest = this.of(start.key);
-    if (newest?.claimedAt !== undefined) this.#replaced.set(start.key, newest);
+    if (newest?.claimedAt !== undefined) this.#replaced.set(start.key, { ...newest, closedAt: newest.closedAt ?? now });
     const before = this.openOf(start.key);
     if (before !== undefined) {
       this.#put({ ...before, closedAt: now, outcome: before.outcome === 'running' ? 'stalled' : before.outcome });
@@ -129,6 +129,7 @@ export class Sessions {
   }
 
   succeed(session: BootSession, patch: SessionPatch = {}): BootSession {
+    if (this.openOf(session.key)?.id !== session.id) return session;
     const done = this.step(session, { ...patch, progress: undefined });
     const closed: BootSession = { ...done, outcome: 'succeeded', closedAt: this.#clock() };
     this.#put(closed);
@@ -141,7 +142,7 @@ export class Sessions {
 
   /** Keeps the session open: the machine may retry. */
   fail(session: BootSession, source: EventSource, diagnosis: Diagnosis): BootSession {
-    const failed = this.step(session, { outcome: 'failed', diagnosis });
+    const failed = this.step(session, { outcome: 'failed', diagnosis, progress: undefined });
     this.event(
       failed,
       source,

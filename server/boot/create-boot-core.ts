@@ -1,0 +1,76 @@
+import type { Ipv4 } from '../domain/ipv4.js';
+import type { Mac } from '../domain/mac.js';
+import type { Snapshot, Store } from '../domain/ports.js';
+import type { ServerIdentity, Subnet, UnknownPolicy } from '../domain/site.js';
+import type { State } from '../state/state.js';
+import { Boot } from './boot.js';
+import { Claims } from './claims.js';
+import { type BootLog, EventLog } from './event-log.js';
+import { MachineReports } from './machine-reports.js';
+import type { NameSpaceDeps } from './name-space.js';
+import { Observations } from './observations.js';
+import { Planner } from './planner.js';
+import type { RenderProfile } from './scripts.js';
+import { Sessions } from './sessions.js';
+import { Views } from './views.js';
+
+export interface BootCoreOptions {
+  readonly store: Store;
+  readonly snapshot: Snapshot;
+  readonly state: State;
+  readonly identity: ServerIdentity;
+  readonly subnets: readonly Subnet[];
+  readonly unknown: UnknownPolicy;
+  /** Secret of this server, from which nonces and credentials are derived. */
+  readonly key: string;
+  readonly files: Omit<NameSpaceDeps, 'identity' | 'script'>;
+  readonly renderProfile: RenderProfile;
+  readonly renderText: (name: string, template: string, data: object) => string;
+  readonly leaseAddress: (mac: Mac) => Ipv4 | undefined;
+  readonly renewLease: (mac: Mac) => Promise<void>;
+  readonly log: BootLog;
+  /** Epoch ms. */
+  readonly clock: () => number;
+  readonly newId: () => string;
+}
+
+export interface BootCore {
+  readonly boot: Boot;
+  readonly views: Views;
+  readonly reports: MachineReports;
+  readonly claims: Claims;
+  readonly sessions: Sessions;
+  readonly events: EventLog;
+}
+
+/** Wires the parts of the boot core; starts nothing (sessions.start() does). */
+export function createBootCore(options: BootCoreOptions): BootCore {
+  const { store, snapshot, state, log, clock } = options;
+  const events = new EventLog(store, log, clock);
+  const sessions = new Sessions(state, store, events, { log, clock, newId: options.newId });
+  const observations = new Observations(state, store, log, clock);
+  const claims = new Claims(options.key, store, snapshot.claims, clock);
+  const planner = new Planner({
+    state,
+    identity: options.identity,
+    subnets: options.subnets,
+    unknown: options.unknown,
+  });
+  const common = { state, sessions, observations, planner, log, clock };
+  const boot = new Boot({ ...common, claims, events, renderProfile: options.renderProfile, files: options.files });
+  const reports = new MachineReports({
+    ...common,
+    claims,
+    renderText: options.renderText,
+    renewLease: options.renewLease,
+  });
+  const views = new Views({
+    ...common,
+    boot,
+    events,
+    renderProfile: options.renderProfile,
+    leaseAddress: options.leaseAddress,
+    serverStartedAt: clock(),
+  });
+  return { boot, views, reports, claims, sessions, events };
+}

@@ -1,0 +1,477 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  address,
+  answerValue,
+  elsewhere,
+  lines,
+  mac,
+  startCore,
+  strangerMac,
+  type TestCore,
+} from '../support/boot-core.js';
+
+let core: TestCore;
+beforeEach(async () => {
+  core = await startCore();
+});
+afterEach(async () => await core.close());
+
+const http = { protocol: 'http', address } as const;
+async function script(from = address, whose = '52-54-00-00-00-01'): Promise<string> {
+  const file = await core.boot.resolve(`boot/ipxe/${whose}`, { protocol: 'http', address: from });
+  return file.kind === 'text' ? file.body.toString() : `${file.kind}`;
+}
+const nonceOf = (text: string): string => /anybios\.nonce=([0-9a-f]+)/.exec(text)?.[1] ?? '';
+async function claimed(id = 'claim-id-1'): Promise<string> {
+  core.dora('pxe');
+  core.dora('ipxe');
+  const answer = await core.reports.claim(
+    lines({ nonce: nonceOf(await script()), 'claim-id': id, secureboot: 'none' }),
+    address,
+  );
+  return answerValue(answer, 'credential');
+}
+
+describe('a whole boot, from the first DISCOVER to all systems running', () => {
+  test('stages, events and outcome', async () => {
+    core.dora('pxe');
+    core.boot.transfer({
+      requester: { protocol: 'tftp', address },
+      name: 'undionly.kpxe',
+      phase: 'sent',
+      bytes: 1,
+      total: 1,
+      milliseconds: 1,
+    });
+    core.dora('ipxe');
+    const text = await script();
+    core.boot.transfer({
+      requester: http,
+      name: `/images/sha256/${'a'.repeat(64)}/vmlinuz`,
+      phase: 'sent',
+      bytes: 1000,
+      total: 1000,
+      milliseconds: 1,
+    });
+    const answer = await core.reports.claim(
+      lines({ nonce: nonceOf(text), 'claim-id': 'claim-id-1', secureboot: 'off' }),
+      address,
+    );
+    expect(answer.filter(([key]) => key === 'system').map(([, value]) => value)).toEqual(['web', 'db']);
+    const claim = await core.claims.authenticate(answerValue(answer, 'credential'));
+    await core.reports.report(
+      claim,
+      lines({ stage: 'rootfs', step: 'fetching', file: 'rootfs.squashfs', bytes: '500', total: '1000' }),
+    );
+    expect(core.sessions.of('node1')?.progress).toEqual({ file: 'rootfs.squashfs', bytes: 500, total: 1000 });
+    await core.reports.report(claim, lines({ stage: 'rootfs', step: 'verified' }));
+    await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
+    await core.reports.report(claim, lines({ stage: 'systems', step: 'state', system: 'web', state: 'running' }));
+    expect(core.views.machineView('node1')).toMatchObject({
+      status: 'booting',
+      systems: [
+        { name: 'web', state: 'running' },
+        { name: 'db', state: 'stopped' },
+      ],
+    });
+    await core.reports.report(claim, lines({ stage: 'systems', step: 'state', system: 'db', state: 'running' }));
+    expect(core.views.machineView('node1')).toMatchObject({
+      status: 'up',
+      session: { outcome: 'succeeded', stage: 'systems' },
+    });
+    expect(Object.keys(core.sessions.of('node1')?.stages ?? {})).toEqual([
+      'dhcp',
+      'loader',
+      'script',
+      'kernel',
+      'stage1',
+      'rootfs',
+      'live',
+      'systems',
+    ]);
+    expect(await core.kinds()).toContain('boot.succeeded');
+    expect(core.state.observed.get('node1')?.secureBoot).toBe('off');
+  });
+
+  test('single mode: handed over, unmanaged, the credential is dropped', async () => {
+    core.state.machines.get('node1');
+    core.state.applyChanges([
+      {
+        kind: 'machine',
+        action: 'change',
+        name: 'node1',
+        fields: ['role'],
+        value: { name: 'node1', macs: [mac], role: 'one', labels: {} },
+      },
+    ]);
+    const credential = await claimed();
+    const claim = await core.claims.authenticate(credential);
+    await core.reports.report(claim, lines({ stage: 'systems', step: 'handed-over', system: 'web' }));
+    expect(core.views.machineView('node1')).toMatchObject({
+      status: 'unmanaged',
+      systems: [{ name: 'web', state: 'handed-over' }],
+      session: { outcome: 'succeeded' },
+    });
+    await expect(core.claims.authenticate(credential)).rejects.toThrow('unknown credential');
+  });
+
+  test('a system that fails names the boot’s diagnosis; running after all ends it well', async () => {
+    const claim = await core.claims.authenticate(await claimed());
+    await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
+    await core.reports.report(
+      claim,
+      lines({ stage: 'systems', step: 'state', system: 'web', state: 'failed', message: 'no such program' }),
+    );
+    expect(core.sessions.of('node1')).toMatchObject({
+      outcome: 'failed',
+      diagnosis: { name: 'system-failed', message: 'system web failed: no such program' },
+    });
+    for (const name of ['web', 'db'])
+      await core.reports.report(claim, lines({ stage: 'systems', step: 'state', system: name, state: 'running' }));
+    expect(core.sessions.of('node1')).toMatchObject({ outcome: 'succeeded' });
+    expect(core.sessions.of('node1')?.diagnosis).toBeUndefined();
+  });
+
+  test('a wrong digest has its own name', async () => {
+    const claim = await core.claims.authenticate(await claimed());
+    await core.reports.report(
+      claim,
+      lines({ stage: 'rootfs', step: 'failed', message: 'sha256 of rootfs.squashfs is 00, expected dd' }),
+    );
+    expect(core.sessions.of('node1')).toMatchObject({ outcome: 'failed', diagnosis: { name: 'digest-mismatch' } });
+  });
+});
+
+describe('secrets', () => {
+  test('the same nonce for each rendering, none for anybody else, none after the claim', async () => {
+    core.dora('pxe');
+    core.dora('ipxe');
+    const first = nonceOf(await script());
+    expect(first).toMatch(/^[0-9a-f]{48}$/);
+    expect(nonceOf(await script())).toBe(first);
+    expect(nonceOf(await script(elsewhere))).toBe('');
+    expect(await core.kinds()).toContain('http.script-without-nonce');
+    await core.reports.claim(lines({ nonce: first, 'claim-id': 'claim-id-1' }), address);
+    expect(nonceOf(await script())).toBe('');
+  });
+
+  test('no lease in this boot, no nonce', async () => {
+    core.step('discover', 'pxe');
+    expect(nonceOf(await script())).toBe('');
+  });
+
+  test('a lost answer: the same claim-id gets the same credential until its first use', async () => {
+    const credential = await claimed();
+    const nonce = core.state.sessions.get('node1');
+    expect(nonce?.claimedAt).toBeDefined();
+    core.step('discover', 'ipxe');
+    await core.claims.authenticate(credential);
+  });
+
+  test('claims: repeated, stolen, used, expired, unknown', async () => {
+    core.dora('pxe');
+    const nonce = nonceOf(await script());
+    const claim = (id: string) =>
+      core.reports.claim(lines({ nonce, 'claim-id': id }), address).then((answer) => answerValue(answer, 'credential'));
+    const [first, second] = await Promise.all([claim('claim-id-1'), claim('claim-id-1')]);
+    expect(second).toBe(first);
+    await expect(claim('claim-id-2')).rejects.toThrow('nonce already claimed by another claim-id');
+    expect(await core.kinds()).toContain('claim.refused');
+    await core.claims.authenticate(first ?? '');
+    await expect(claim('claim-id-1')).rejects.toThrow('credential in use');
+    await expect(
+      core.reports.claim(lines({ nonce: 'f'.repeat(48), 'claim-id': 'claim-id-1' }), address),
+    ).rejects.toThrow('unknown nonce');
+  });
+
+  test('two claims with different ids at once: one wins', async () => {
+    core.dora('pxe');
+    const nonce = nonceOf(await script());
+    const results = await Promise.allSettled(
+      ['aaaaaaaa', 'bbbbbbbb', 'cccccccc'].map((id) => core.reports.claim(lines({ nonce, 'claim-id': id }), address)),
+    );
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+  });
+
+  test('a nonce expires minutes after its last rendering', async () => {
+    core.dora('pxe');
+    const nonce = nonceOf(await script());
+    core.now += 9 * 60_000;
+    await script();
+    core.now += 9 * 60_000;
+    await core.claims.claim(nonce, 'claim-id-1').then((result) => expect(result.kind).toBe('granted'));
+    core.step('discover', 'pxe');
+    core.dora('pxe');
+    const later = nonceOf(await script());
+    core.now += 11 * 60_000;
+    await core.claims
+      .claim(later, 'claim-id-1')
+      .then((result) => expect(result).toMatchObject({ kind: 'refused', reason: 'nonce expired, boot again' }));
+  });
+
+  test('a DISCOVER revokes nothing; the next claim does', async () => {
+    const old = await claimed('claim-id-1');
+    const claim = await core.claims.authenticate(old);
+    core.dora('pxe');
+    await core.reports.heartbeat(claim, lines({ system: ['web running 0', 'db running 0'] }));
+    await core.reports.report(claim, lines({ stage: 'systems', step: 'state', system: 'web', state: 'running' }));
+    expect(core.reports.system(claim, 'web').length).toBeGreaterThan(5);
+    const answer = await core.reports.claim(
+      lines({ nonce: nonceOf(await script()), 'claim-id': 'claim-id-2' }),
+      address,
+    );
+    await expect(core.claims.authenticate(old)).rejects.toThrow('unknown credential');
+    await core.claims.authenticate(answerValue(answer, 'credential'));
+  });
+
+  test('claims and nonces survive a restart of the server', async () => {
+    core.dora('pxe');
+    const nonce = nonceOf(await script());
+    core = await core.restart();
+    expect(nonceOf(await script())).toBe(nonce);
+    const credential = answerValue(
+      await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1' }), address),
+      'credential',
+    );
+    core = await core.restart();
+    const claim = await core.claims.authenticate(credential);
+    await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
+    expect(core.sessions.of('node1')).toMatchObject({ stage: 'live', outcome: 'running' });
+  });
+});
+
+describe('unknown machines', () => {
+  const stranger = { mac: strangerMac };
+  const rows = {
+    localdisk: { kind: 'localdisk' },
+    ignore: { kind: 'ignore' },
+    discover: { kind: 'discover' },
+    role: { kind: 'role', role: 'web' },
+  } as const;
+  test.each(['localdisk', 'ignore'] as const)('%s: no boot file, no session', async (policy) => {
+    await core.close();
+    core = await startCore({ unknown: rows[policy] });
+    core.dora('pxe', stranger);
+    expect(core.boot.bootOffer({ mac: strangerMac, client: 'pxe', arch: 0 }, { mode: 'full' }).kind).toBe('none');
+    expect(core.sessions.of(strangerMac)).toBeUndefined();
+    expect([...core.views.machineKeys()].includes(strangerMac)).toBe(policy === 'localdisk');
+  });
+
+  test('discover: waits with its facts, approval reboots it into its role', async () => {
+    await core.close();
+    core = await startCore({ unknown: rows.discover });
+    core.dora('pxe', stranger);
+    const text = await script(address, '52-54-00-00-00-99');
+    const answer = await core.reports.claim(lines({ nonce: nonceOf(text), 'claim-id': 'claim-id-1' }), address);
+    expect(answerValue(answer, 'mode')).toBe('discover');
+    expect(answerValue(answer, 'rootfs')).toBe('');
+    const claim = await core.claims.authenticate(answerValue(answer, 'credential'));
+    core.reports.inventory(claim, lines({ product: 'Standard PC', cpus: '2' }));
+    expect(core.views.machineView(strangerMac)).toMatchObject({
+      status: 'waiting',
+      observed: { inventory: { product: 'Standard PC' } },
+    });
+    expect(core.reports.next(claim)).toEqual([
+      ['action', 'wait'],
+      ['seconds', 5],
+    ]);
+    const change = {
+      kind: 'machine',
+      action: 'add',
+      name: 'node9',
+      fields: [],
+      value: { name: 'node9', macs: [strangerMac], role: 'web', labels: {} },
+    } as const;
+    await core.store.applyDesired([change], 'admin');
+    core.state.applyChanges([change]);
+    core.now += 10;
+    await core.views.desiredChanged([change], 'admin');
+    expect(core.reports.next(claim)).toEqual([['action', 'reboot']]);
+    expect(core.views.machineView('node9')).toMatchObject({ status: 'approved' });
+    expect(core.views.machineView(strangerMac)).toBeUndefined();
+    core.now += 10;
+    core.dora('pxe', stranger);
+    expect(core.views.machineView('node9')?.status).toBe('booting');
+  });
+
+  test('role:NAME: boots as that role without being a machine', async () => {
+    await core.close();
+    core = await startCore({ unknown: rows.role });
+    core.dora('pxe', stranger);
+    expect(await script(address, '52-54-00-00-00-99')).toMatch(/chroot=\/systems\/web,\/systems\/db/);
+  });
+});
+
+describe('loader', () => {
+  const uefi = { mac, client: 'pxe', arch: 7 } as const;
+  test('auto: shim until Secure Boot was reported off; forgotten when a loader leads nowhere', async () => {
+    const file = () => {
+      const offer = core.boot.bootOffer(uefi, { mode: 'full' });
+      return offer.kind === 'loader' ? offer.file : offer.kind;
+    };
+    expect(file()).toBe('shimx64.efi');
+    core.dora('pxe', { arch: 7 });
+    await core.reports.claim(
+      lines({ nonce: nonceOf(await script()), 'claim-id': 'claim-id-1', secureboot: 'off' }),
+      address,
+    );
+    expect(file()).toBe('snponly.efi');
+    core.now += 1000;
+    core.dora('pxe', { arch: 7 });
+    core.boot.transfer({
+      requester: { protocol: 'tftp', address },
+      name: 'snponly.efi',
+      phase: 'sent',
+      bytes: 1,
+      total: 1,
+      milliseconds: 1,
+    });
+    core.now += 180_000;
+    core.sessions.checkStalls();
+    expect(core.sessions.of('node1')?.diagnosis?.name).toBe('loader-refused');
+    expect(file()).toBe('shimx64.efi');
+  });
+
+  test('HTTP firmware gets a whole URL; Secure Boot over HTTP gets a diagnosis', async () => {
+    const http = { mac, client: 'http', arch: 16 } as const;
+    expect(core.boot.bootOffer(http, { mode: 'full' })).toMatchObject({
+      file: 'http://10.77.0.1:8080/boot/snponly.efi',
+    });
+    core.dora('pxe', { arch: 7 });
+    await core.reports.claim(
+      lines({ nonce: nonceOf(await script()), 'claim-id': 'claim-id-1', secureboot: 'on' }),
+      address,
+    );
+    core.now += 1000;
+    core.dora('http', { arch: 16 });
+    expect(core.sessions.of('node1')).toMatchObject({ outcome: 'failed', diagnosis: { name: 'secure-boot-http' } });
+  });
+
+  test('the same loader three times in a row is a chainload loop', async () => {
+    core.dora('pxe');
+    for (let time = 0; time < 3; time++) {
+      core.step('discover', 'pxe');
+      core.boot.transfer({
+        requester: { protocol: 'tftp', address },
+        name: 'undionly.kpxe',
+        phase: 'sent',
+        bytes: 1,
+        total: 1,
+        milliseconds: 1,
+      });
+    }
+    expect(core.sessions.of('node1')).toMatchObject({ outcome: 'failed', diagnosis: { name: 'chainload-loop' } });
+  });
+
+  test('an options probe is not a fetched loader', () => {
+    core.dora('pxe');
+    core.boot.transfer({
+      requester: { protocol: 'tftp', address },
+      name: 'undionly.kpxe',
+      phase: 'probed',
+      bytes: 0,
+      total: 1,
+      milliseconds: 1,
+    });
+    expect(core.sessions.of('node1')?.loaderFetches).toBe(0);
+  });
+
+  test('profile localdisk: firmware gets no boot file, the machine is unmanaged', () => {
+    core.state.applyChanges([
+      {
+        kind: 'machine',
+        action: 'change',
+        name: 'node1',
+        fields: ['role'],
+        value: { name: 'node1', macs: [mac], role: 'disk', labels: {} },
+      },
+    ]);
+    core.dora('pxe');
+    expect(core.boot.bootOffer({ mac, client: 'pxe', arch: 0 }, { mode: 'full' }).kind).toBe('none');
+    expect(core.views.machineView('node1')?.status).toBe('unmanaged');
+    core.state.applyChanges([
+      {
+        kind: 'machine',
+        action: 'change',
+        name: 'node1',
+        fields: ['role'],
+        value: { name: 'node1', macs: [mac], role: 'web', labels: {} },
+      },
+    ]);
+  });
+});
+
+describe('the name space', () => {
+  const rows: Record<string, RegExp> = {
+    '/snponly.efi': /^file \/srv\/snponly\.efi/,
+    '//SNPONLY.EFI': /^file \/srv\/snponly\.efi/,
+    'boot\\snponly.efi': /^file \/srv\/snponly\.efi/,
+    'grub/grub.cfg': /source grub\/machine\/\$net_default_mac\.cfg/,
+    'any/dir/autoexec.ipxe': /chain http:\/\/10\.77\.0\.1:8080\/boot\/ipxe\/\$\{netX\/mac:hexhyp\}/,
+    'grub/machine/52:54:00:00:00:01.cfg': /^text # node1: role web.*linux \/images\/sha256\/a{64}\/vmlinuz /s,
+    'boot/ipxe/52:54:00:00:00:01.ipxe': /^text #!ipxe\n# node1: role web/,
+    'boot/ipxe/nonsense': /^none not_found/,
+    [`images/sha256/${'a'.repeat(64)}`]: /^file \/srv\/a{64}/,
+    [`images/sha256/${'0'.repeat(64)}/vmlinuz`]: /^none not_found no image has this digest/,
+    '../etc/passwd': /^none unauthorized the name leaves its folder/,
+    'a/../../etc/passwd': /^none unauthorized/,
+    'C:\\windows\\boot.ini': /^none unauthorized the name is absolute/,
+    'snponly.efi\u0000.txt': /^none unauthorized the name holds a control character/,
+    '': /^none unauthorized the name is empty/,
+    ['x'.repeat(513)]: /^none unauthorized the name has 513 characters/,
+    'no-such-file': /^none not_found no such boot file/,
+  };
+  test.each(Object.entries(rows))('%j', async (name, expected) => {
+    const file = await core.boot.resolve(name, { protocol: 'tftp', address });
+    const text =
+      file.kind === 'text'
+        ? `text ${file.body.toString()}`
+        : file.kind === 'file'
+          ? `file ${file.path}`
+          : `none ${file.code} ${file.reason}`;
+    expect(text).toMatch(expected);
+    if (file.kind === 'none') expect(await core.kinds()).toContain('tftp.refused');
+  });
+});
+
+test('the files of a system are rendered for the machine', async () => {
+  const claim = await core.claims.authenticate(await claimed());
+  expect(core.reports.systemFiles(claim, 'web')).toEqual([{ path: '/etc/motd', text: 'this is node1 with web\n' }]);
+  expect(() => core.reports.system(claim, 'other')).toThrow('not assigned to this machine');
+});
+
+test('each heartbeat renews the lease, and its silence makes the machine lost', async () => {
+  const claim = await core.claims.authenticate(await claimed());
+  await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
+  await core.reports.heartbeat(
+    claim,
+    lines({ system: ['web running 0', 'db running 2'], 'memory-total-bytes': '500000000' }),
+  );
+  expect(core.renewed).toEqual([mac]);
+  expect(core.views.machineView('node1')).toMatchObject({ status: 'up', session: { outcome: 'succeeded' } });
+  core.now += 33_000;
+  expect(core.views.machineView('node1')).toMatchObject({
+    status: 'lost',
+    systems: [{ state: 'unknown' }, { state: 'unknown' }],
+  });
+});
+
+test('an image that is missing is said on the machine’s own screen and in the events', async () => {
+  core.state.removeImage('kernel', '1');
+  core.dora('pxe');
+  expect(await script()).toMatch(/echo anybios: ERROR: node1: profile micro needs image kernel/);
+  expect(core.sessions.of('node1')).toMatchObject({ outcome: 'failed', diagnosis: { name: 'nothing-to-boot' } });
+});
+
+test('explain gives every value its reason', () => {
+  const explained = core.views.explain('node1');
+  expect(explained.lines.map((line) => line.what)).toContain('command line');
+  for (const line of explained.lines) expect(`${line.what}: ${line.why}`).not.toMatch(/: $/);
+  expect(() => core.views.explain('nobody')).toThrow('there is no machine nobody');
+});
+
+test('the script for people has no nonce', () => {
+  expect(core.views.renderFor('micro', 'node1', 'ipxe')).not.toMatch(/nonce/);
+  expect(core.views.renderFor('localdisk', 'node1', 'grub')).toMatch(/exit/);
+  expect(() => core.views.renderFor('nope', 'node1', 'ipxe')).toThrow('no profile nope');
+});
