@@ -1,0 +1,120 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { packageRoot, profilesDir } from '../../server/paths.js';
+import { loadProfiles } from '../../server/render/profiles.js';
+import { compileTemplate } from '../../server/render/renderer.js';
+
+const hex = (letter: string): string => letter.repeat(64);
+const data = {
+  machine: { name: 'node1', mac: '52:54:00:00:00:01', address: '10.77.0.11', labels: { rack: 'r1' } },
+  role: { name: 'web' },
+  profile: { name: 'micro' },
+  session: 's1',
+  server: { url: 'http://10.77.0.1:8080', address: '10.77.0.1' },
+  params: { console: 'ttyS0,115200n8', break: '' },
+  kernel: {
+    file: 'vmlinuz',
+    path: `/images/sha256/${hex('a')}/vmlinuz`,
+    url: `http://10.77.0.1:8080/images/sha256/${hex('a')}/vmlinuz`,
+    reference: 'kernel',
+  },
+  initrd: {
+    file: 'initrd.img',
+    path: `/images/sha256/${hex('b')}/initrd.img`,
+    url: `http://10.77.0.1:8080/images/sha256/${hex('b')}/initrd.img`,
+  },
+  args: 'console=tty0 ip=dhcp anybios.nonce=n1',
+};
+
+describe('every shipped profile loads and renders', () => {
+  const profiles = loadProfiles(profilesDir);
+  test('they are micro, localdisk and discover', () => {
+    expect([...profiles.keys()]).toEqual(['discover', 'localdisk', 'micro']);
+  });
+  const wanted = [...profiles.keys()].flatMap((name) => [[name, 'ipxe'] as const, [name, 'grub'] as const]);
+  test.each(wanted)('%s for %s, the whole script', (name, loader) => {
+    const text = profiles.get(name)?.[loader](data) ?? '';
+    const golden = join(packageRoot, 'test/fixtures/scripts', `${name}.${loader}`);
+    if (process.env.UPDATE_GOLDEN === '1') {
+      mkdirSync(join(golden, '..'), { recursive: true });
+      writeFileSync(golden, text);
+    }
+    expect(text).toBe(readFileSync(golden, 'utf8'));
+    if (loader === 'ipxe') expect(text).toMatch(/^#!ipxe\n/);
+  });
+  test('every profile speaks on tty0 and ttyS0, without quiet', () => {
+    for (const { profile } of profiles.values()) {
+      if (profile.kind === 'local') continue;
+      const args = profile.args.join(' ').replace('{{params.console}}', profile.params.console ?? '');
+      expect(args).toMatch(/console=tty0/);
+      expect(args).toMatch(/console=ttyS0/);
+      expect(args).not.toMatch(/quiet/);
+    }
+  });
+  test('GRUB scripts are words that a shell would read the same way', () => {
+    for (const name of readdirSync(join(packageRoot, 'test/fixtures/scripts')).filter((file) =>
+      file.endsWith('.grub'),
+    )) {
+      execFileSync('sh', ['-n', join(packageRoot, 'test/fixtures/scripts', name)]);
+    }
+  });
+});
+
+describe('templates', () => {
+  const rows: Record<string, [string, object, string | RegExp]> = {
+    'nothing is escaped': ['a={{v}}', { v: `<"&'=x` }, `a=<"&'=x`],
+    'a missing variable is an error that names the template': ['{{nope}}', {}, /template t: .*"?nope"? not defined/],
+    'a missing inner variable too': ['{{a.b}}', { a: {} }, /template t:.*not defined/],
+    'a syntax error shows at load': ['{{#if}', {}, /template t: Parse error/],
+    'prototype properties are not reachable': ['{{v.constructor}}', { v: {} }, /template t:|^$/],
+  };
+  test.each(Object.entries(rows))('%s', (_name, [source, values, expected]) => {
+    const run = () => compileTemplate('t', source)(values);
+    if (typeof expected === 'string') expect(run()).toBe(expected);
+    else {
+      let outcome: string;
+      try {
+        outcome = run();
+      } catch (error) {
+        outcome = error instanceof Error ? error.message : String(error);
+      }
+      expect(outcome).toMatch(expected);
+    }
+  });
+});
+
+describe('profile files', () => {
+  const rows: Record<string, [Record<string, string>, RegExp]> = {
+    'an unknown key': [{ 'a/profile.yaml': 'kind: local\ncolour: red\n' }, /colour/],
+    'no kind': [
+      { 'a/profile.yaml': 'templates: { ipxe: x.hbs, grub: x.hbs }\n', 'a/x.hbs': '' },
+      /profile a has no kind/,
+    ],
+    'no kernel': [
+      { 'a/profile.yaml': 'kind: boot\ntemplates: { ipxe: x.hbs, grub: x.hbs }\n', 'a/x.hbs': '' },
+      /profile a has no kernel image/,
+    ],
+    'a template that is not there': [
+      { 'a/profile.yaml': 'kind: local\ntemplates: { ipxe: x.hbs, grub: x.hbs }\n' },
+      /cannot read .*x\.hbs/,
+    ],
+    'a template outside the folder': [
+      { 'a/profile.yaml': 'kind: local\ntemplates: { ipxe: ../x.hbs, grub: x.hbs }\n' },
+      /templates\.ipxe/,
+    ],
+    'extends nothing': [{ 'a/profile.yaml': 'extends: b\n' }, /profile a extends "b", which is not there/],
+    'extends itself': [{ 'a/profile.yaml': 'extends: b\n', 'b/profile.yaml': 'extends: a\n' }, /extends itself/],
+    'broken YAML': [{ 'a/profile.yaml': 'kind: [\n' }, /profile\.yaml/],
+  };
+  test.each(Object.entries(rows))('%s is refused', (_name, [files, message]) => {
+    const dir = mkdtempSync(join(tmpdir(), 'anybios-profiles-'));
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(join(dir, name, '..'), { recursive: true });
+      writeFileSync(join(dir, name), text);
+    }
+    expect(() => loadProfiles(dir)).toThrow(message);
+  });
+});
