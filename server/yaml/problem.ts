@@ -12,6 +12,8 @@ export interface Problem {
   readonly message: string;
   /** What may stand there instead. */
   readonly allowed?: string;
+  /** Where, when the path does not tell it: a line of a syntax error, a variable's name. */
+  readonly place?: string;
 }
 
 /** `machines[0].macs[1]`; keys that are no plain words are quoted: `files["/etc/motd"]`. */
@@ -30,8 +32,8 @@ export function pathText(path: Path): string {
  * file and line (or variable); `field` of the error is the first key.
  */
 export function refusal(problems: readonly Problem[], place: (path: Path) => string | undefined): AnybiosError {
-  const lines = problems.map(({ path, message, allowed }) => {
-    const parts = [place(path), pathText(path), message].filter((part) => part !== undefined && part !== '');
+  const lines = problems.map(({ path, message, allowed, place: known }) => {
+    const parts = [known ?? place(path), pathText(path), message].filter((part) => part !== undefined && part !== '');
     return parts.join(': ') + (allowed === undefined ? '' : `; allowed: ${allowed}`);
   });
   const field = pathText(problems[0]?.path ?? []);
@@ -86,11 +88,14 @@ function problemsOf(issue: Issue, root: unknown): Problem[] {
         allowed: issue.message,
       }));
     case 'invalid_key':
-      return [{ path, message: 'this key is not allowed', allowed: issue.issues[0]?.message ?? issue.message }];
-    case 'custom': {
-      const allowed: unknown = issue.params?.allowed;
-      return [{ path, message: issue.message, ...(typeof allowed === 'string' ? { allowed } : {}) }];
-    }
+      // A key is read like a value: what is wrong with it stands in the issue inside.
+      return issue.issues.flatMap((inner) =>
+        inner.code === 'custom'
+          ? [{ ...custom(inner), path }]
+          : [{ path, message: 'this key does not fit', allowed: inner.message }],
+      );
+    case 'custom':
+      return [{ ...custom(issue), path }];
     default: {
       const found = valueAt(root, path);
       const hint =
@@ -98,6 +103,11 @@ function problemsOf(issue: Issue, root: unknown): Problem[] {
       return [{ path, message: `${describe(found)}${hint}`, allowed: issue.message }];
     }
   }
+}
+
+function custom(issue: Extract<Issue, { code: 'custom' }>): Omit<Problem, 'path'> {
+  const allowed: unknown = issue.params?.allowed;
+  return { message: issue.message, ...(typeof allowed === 'string' ? { allowed } : {}) };
 }
 
 function describe(found: unknown): string {

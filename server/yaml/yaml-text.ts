@@ -18,7 +18,8 @@ export class YamlText {
     if (faults.length > 0) {
       const problems = faults.map(({ pos, message }) => ({
         path: [],
-        message: `${fileName}:${this.#lines.linePos(pos[0]).line}: ${message}`,
+        place: `${fileName}:${this.#lines.linePos(pos[0]).line}`,
+        message,
       }));
       throw refusal(problems, () => undefined);
     }

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { AnybiosError, invalid } from './domain/errors.js';
+import { type AddressRange, parseCidr, parseIpv4, parseRange } from './domain/ipv4.js';
+import { LOADERS } from './domain/role.js';
+import { DHCP_MODES, type UnknownPolicy } from './domain/site.js';
+import { parsed, strict, whole, word } from './yaml/schema.js';
+
+// The shape of anybios.yaml, its defaults, and how each value is read. anybios.example.yaml says the same for people.
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const LEASE_MIN = 10;
+// 0xffffffff means "for ever" (RFC 2131, section 3.3): a year is the longest that still ends.
+const LEASE_MAX = 365 * 86_400;
+
+/** Reads `90s`, `30m`, `1h`, `2d` into seconds. Throws `invalid`. */
+export function parseDuration(text: string): number {
+  const match = /^(\d{1,9})([smhd])$/.exec(text);
+  const seconds = match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN);
+  if (seconds >= LEASE_MIN && seconds <= LEASE_MAX) return seconds;
+  throw invalid(`"${text}" is not a duration that fits`, {
+    remedy: 'a number with s, m, h or d, e.g. 90s, 30m, 1h, 2d; from 10s to 365d',
+  });
+}
+
+function parseUnknown(text: string): UnknownPolicy {
+  const role = /^role:([a-z0-9][a-z0-9-]{0,62})$/.exec(text)?.[1];
+  if (role !== undefined) return { kind: 'role', role };
+  if (text === 'localdisk' || text === 'ignore' || text === 'discover') return { kind: text };
+  throw invalid(`"${text}" does not fit`, { remedy: 'localdisk | ignore | discover | role:NAME' });
+}
+
+/** One range as text, or several as a list. */
+const pools = z
+  .union([z.string(), z.array(z.string())], {
+    error: 'a range, e.g. 10.77.0.100-10.77.0.200, or a list of ranges',
+  })
+  .transform((value, context): AddressRange[] => {
+    const texts = typeof value === 'string' ? [value] : value;
+    return texts.flatMap((text, index) => {
+      try {
+        return [parseRange(text)];
+      } catch (error) {
+        if (!(error instanceof AnybiosError)) throw error;
+        const path = typeof value === 'string' ? [] : [index];
+        context.addIssue({ code: 'custom', path, message: error.message, params: { allowed: error.remedy } });
+        return [];
+      }
+    });
+  });
+
+const address = parsed((text) => parseIpv4(text));
+const port = whole(0, 65_535, ' (0 = any free port)');
+const folder = word(/^[^\0]+$/, 'the path of a folder');
+// Linux: at most 15 bytes (IFNAMSIZ), no slash, no space.
+const interfaceName = word(/^[^\s/]{1,15}$/, 'the name of a network interface, e.g. eth1');
+const domainName = word(
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i,
+  'a DNS domain, e.g. lab.example.org',
+);
+
+const subnet = strict({
+  cidr: parsed((text) => parseCidr(text)),
+  mode: z.enum(DHCP_MODES).exactOptional(),
+  pool: pools.default([]),
+  router: address.exactOptional(),
+  dns: z.array(address).default([]),
+  domain: domainName.exactOptional(),
+  leaseTime: parsed(parseDuration).default(3600),
+  loader: z.enum(LOADERS).exactOptional(),
+}).transform(({ pool, leaseTime, ...rest }) => ({ ...rest, pools: pool, leaseSeconds: leaseTime }));
+
+const listen = strict({
+  interfaces: z.array(interfaceName).default([]),
+  address: address.exactOptional(),
+  http: port.default(8080),
+  tftp: port.default(69),
+});
+
+// `observe` unless told otherwise: a server that is only started never disturbs a network (PRODUCT, principle 6).
+const dhcp = strict({ mode: z.enum(DHCP_MODES).default('observe'), subnets: z.array(subnet).default([]) });
+
+export const configSchema = strict({
+  dataDir: folder.default('./data'),
+  listen: listen.prefault({}),
+  dhcp: dhcp.prefault({}),
+  files: folder.exactOptional(),
+  unknownMachines: parsed(parseUnknown).default({ kind: 'localdisk' }),
+});
+
+export type ConfigFile = z.output<typeof configSchema>;

@@ -1,0 +1,59 @@
+import { broadcastOf, contains, formatCidr, formatIpv4 } from '../domain/ipv4.js';
+import type { Machine } from '../domain/machine.js';
+import type { Subnet } from '../domain/site.js';
+import type { Path, Problem } from '../yaml/problem.js';
+import { type Merged, missing } from './merged.js';
+import type { SiteContext } from './site-file.js';
+
+/** MACs, UUIDs and addresses that two machines would share, roles that are not there, addresses that no subnet can give. */
+export function machineProblems({ machines, roles }: Merged, { subnets }: SiteContext): Problem[] {
+  const problems: Problem[] = [];
+  const owners = new Map<string, string>();
+  for (const { value: machine, path } of machines) {
+    for (const { key, shown, at } of identities(machine)) {
+      const owner = owners.get(key);
+      if (owner === undefined) owners.set(key, machine.name);
+      else if (path !== undefined) {
+        const twice = owner === machine.name ? 'is there twice' : `belongs to machine ${owner} already`;
+        problems.push({ path: [...path, ...at], message: `${shown} ${twice}`, allowed: 'one machine for each' });
+      }
+    }
+    if (path === undefined) continue;
+    if (machine.role !== undefined && !roles.has(machine.role)) {
+      problems.push(missing([...path, 'role'], 'role', machine.role, roles.keys()));
+    }
+    if (subnets !== undefined) problems.push(...addressProblems(machine, [...path, 'address'], subnets));
+  }
+  return problems;
+}
+
+function identities({ macs, uuid, address }: Machine): { key: string; shown: string; at: Path }[] {
+  return [
+    ...macs.map((mac, index) => ({ key: `mac ${mac}`, shown: mac, at: ['macs', index] })),
+    ...(uuid === undefined ? [] : [{ key: `uuid ${uuid}`, shown: uuid, at: ['uuid'] }]),
+    ...(address === undefined ? [] : [{ key: `ip ${address}`, shown: formatIpv4(address), at: ['address'] }]),
+  ];
+}
+
+/** Only a subnet in mode full gives addresses; elsewhere a reserved one could not be honoured. */
+function addressProblems({ address }: Machine, path: Path, subnets: readonly Subnet[]): Problem[] {
+  if (address === undefined) return [];
+  const shown = formatIpv4(address);
+  const full = subnets.filter(({ mode }) => mode === 'full');
+  const subnet = full.find(({ cidr }) => contains(cidr, address));
+  if (subnet === undefined) {
+    const networks = full.map(({ cidr }) => formatCidr(cidr)).join(' | ');
+    return [
+      {
+        path,
+        message: `${shown} is in no subnet that this server gives addresses in`,
+        allowed: networks === '' ? 'no address: no subnet of the configuration has mode full' : networks,
+      },
+    ];
+  }
+  const { cidr, router } = subnet;
+  const edge = cidr.prefix < 31 && (address === cidr.network || address === broadcastOf(cidr));
+  if (edge) return [{ path, message: `${shown} is the network or broadcast address of ${formatCidr(cidr)}` }];
+  if (address === router) return [{ path, message: `${shown} is the router of ${formatCidr(cidr)}` }];
+  return [];
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { invalid } from '../domain/errors.js';
+import type { Machine } from '../domain/machine.js';
+import { LOADERS, type Role } from '../domain/role.js';
+import type { System } from '../domain/system.js';
+import { parsed, strict, word } from '../yaml/schema.js';
+import { hasControl, parseMachineAddress, parseMemory, parseNicMac, parseSystemPath } from './text-forms.js';
+
+// The resources of the desired state as people and the REST API write them: addresses dotted, memory as `128M`.
+// The output of machineSchema and roleSchema is the domain's value; a system's memory is renamed (systemFromForm).
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const NAME_RULE = 'lower-case letters, digits and -, starting with a letter or digit, at most 63';
+
+/** A name as it may stand in URLs, host names and on the kernel command line. */
+export const nameSchema = word(NAME, NAME_RULE);
+
+/** `name`, `name:version` or `name:tag`. */
+export const imageReferenceSchema = word(
+  /^[a-z0-9][a-z0-9._-]{0,62}(:[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/,
+  'NAME, NAME:VERSION or NAME:TAG, e.g. base or base:stable',
+);
+
+/** One line of text. */
+const line = (max: number) =>
+  parsed((text) => {
+    if (!hasControl(text) && text.length <= max) return text;
+    throw invalid(text.length > max ? `${text.length} letters are too many` : 'holds a control character', {
+      remedy: `one line of text, at most ${max} letters, no newline`,
+    });
+  });
+
+/** Keys of labels: `rack`, `example.org/owner`. */
+const labelKey = word(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'letters, digits, ., _, / and -, at most 63');
+const environmentName = word(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'letters, digits and _, not starting with a digit');
+const paramName = word(/^[a-z][A-Za-z0-9]{0,62}$/, 'letters and digits, starting with a lower-case letter');
+const systemPath = parsed(parseSystemPath);
+const loader = z.enum(LOADERS);
+
+/** Text with a unit, or whole bytes as a number. */
+const memory = z
+  .union([z.string(), z.number()], { error: 'a size such as 128M or 1G' })
+  .transform(String)
+  .pipe(parsed(parseMemory));
+
+const CPUS = 'a number of processors, e.g. 1 or 0.5';
+
+export const machineSchema = strict({
+  name: nameSchema,
+  macs: z.array(parsed(parseNicMac)).min(1, { error: 'at least one MAC' }).max(64),
+  uuid: parsed((text) => {
+    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
+    throw invalid(`"${text}" is not a UUID`, { remedy: '8-4-4-4-12 hex digits, as dmidecode prints it' });
+  }).exactOptional(),
+  serial: line(64).exactOptional(),
+  address: parsed(parseMachineAddress).exactOptional(),
+  role: nameSchema.exactOptional(),
+  labels: z.record(labelKey, line(255)).default({}),
+  loader: loader.exactOptional(),
+});
+
+export const roleSchema = strict({
+  name: nameSchema,
+  profile: nameSchema,
+  mode: z.enum(['resident', 'single']).default('resident'),
+  systems: z.array(nameSchema).max(64).default([]),
+  params: z.record(paramName, line(1024)).default({}),
+  loader: loader.exactOptional(),
+});
+
+export const systemSchema = strict({
+  name: nameSchema,
+  kind: z.enum(['chroot', 'container', 'vm']),
+  image: imageReferenceSchema,
+  command: z.array(line(4096)).min(1, { error: 'a program and its arguments, e.g. [/bin/httpd, -f]' }).max(256),
+  env: z.record(environmentName, line(4096)).default({}),
+  files: z.record(systemPath, z.string().max(1_048_576)).default({}),
+  memory: memory.exactOptional(),
+  cpus: z.number({ error: CPUS }).positive({ error: CPUS }).max(1024, { error: CPUS }).exactOptional(),
+  storage: z.enum(['ram']).default('ram'),
+  restart: z.enum(['always', 'on-failure', 'never']).default('always'),
+});
+
+/** A site file. A list that is absent says nothing about its kind; `--prune` then leaves that kind alone. */
+export const siteSchema = strict({
+  systems: z.array(systemSchema).exactOptional(),
+  roles: z.array(roleSchema).exactOptional(),
+  machines: z.array(machineSchema).exactOptional(),
+});
+
+export type SystemForm = z.output<typeof systemSchema>;
+export type SiteForm = z.output<typeof siteSchema>;
+
+export function systemFromForm({ memory, ...rest }: SystemForm): System {
+  return memory === undefined ? rest : { ...rest, memoryBytes: memory };
+}
+
+// The schemas yield the domain's types; these lines fail to compile when they drift apart.
+export const machineFromForm = (form: z.output<typeof machineSchema>): Machine => form;
+export const roleFromForm = (form: z.output<typeof roleSchema>): Role => form;
