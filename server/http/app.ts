@@ -6,6 +6,7 @@ import { eventRoutes } from './event-routes.js';
 import { healthRoutes } from './health.js';
 import { imageRoutes } from './image-routes.js';
 import { leaseRoutes } from './lease-routes.js';
+import { machineRoutes } from './machine-routes.js';
 import { Metrics } from './metrics.js';
 import { API_BASE, openApiDocument } from './openapi.js';
 import { profileRoutes } from './profile-routes.js';
@@ -17,6 +18,7 @@ import { safeHeaders, webPage } from './web-page.js';
 /** Every route of the API, in the order in which they are tried. */
 export function apiRoutes(deps: ApiDeps): Route[] {
   return [
+    ...machineRoutes(deps),
     ...profileRoutes(deps),
     ...imageRoutes(deps),
     ...leaseRoutes(deps),

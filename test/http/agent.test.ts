@@ -1,0 +1,126 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import express from 'express';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseIpv4 } from '../../server/domain/ipv4.js';
+import { agentRoutes, parseLines } from '../../server/http/agent.js';
+import { bootRoutes } from '../../server/http/boot-routes.js';
+import { mac, startCore, type TestCore } from '../support/boot-core.js';
+
+let core: TestCore;
+let server: Server;
+let base: string;
+const log = { error: () => undefined };
+// fetch comes from 127.0.0.1: that is the address of this boot.
+const loopback = parseIpv4('127.0.0.1');
+
+beforeAll(async () => {
+  core = await startCore();
+  const app = express();
+  app.use('/agent/v1', agentRoutes({ claims: core.claims, reports: core.reports, log }));
+  app.use('/boot', bootRoutes('/boot', core.boot, log));
+  server = createServer(app).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve));
+  await core.close();
+});
+
+async function boot(): Promise<string> {
+  core.dora('pxe');
+  core.boot.step({ facts: { mac, client: 'pxe', arch: 0 }, message: 'ack', address: loopback, text: 'ack', data: {} });
+  const text = await (await fetch(`${base}/boot/ipxe/52-54-00-00-00-01`)).text();
+  return /anybios\.nonce=([0-9a-f]+)/.exec(text)?.[1] ?? '';
+}
+const post = (path: string, body: string, credential?: string) =>
+  fetch(`${base}/agent/v1/${path}`, {
+    method: 'POST',
+    body,
+    headers: credential === undefined ? {} : { authorization: `Bearer ${credential}` },
+  });
+const values = (text: string): Record<string, string> =>
+  Object.fromEntries([...parseLines(Buffer.from(text))].map(([key, list]) => [key, list.join('|')]));
+
+test('claim, system, files and heartbeat, as stage 1 and the live OS do it', async () => {
+  const answer = await post('claim', `nonce=${await boot()}\nclaim-id=claim-id-1\nsecureboot=off\nuptime-ms=900\n`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('date')).toMatch(/GMT$/);
+  const claim = values(await answer.text());
+  expect(claim).toMatchObject({
+    machine: 'node1',
+    mode: 'resident',
+    'heartbeat-seconds': '10',
+    system: 'web|db',
+    'failure-policy': 'reboot',
+  });
+  expect(claim.rootfs).toBe(`http://10.77.0.1:8080/images/sha256/${'d'.repeat(64)}/rootfs.squashfs`);
+  const authorization = { headers: { authorization: `Bearer ${claim.credential}` } };
+  const system = values(await (await fetch(`${base}/agent/v1/systems/web`, authorization)).text());
+  expect(system).toMatchObject({
+    kind: 'chroot',
+    arg: '/bin/httpd|-f',
+    env: 'SITE=main',
+    'memory-bytes': '134217728',
+    'image-sha256': 'e'.repeat(64),
+  });
+  const tar = Buffer.from(await (await fetch(`${base}/agent/v1/systems/web/files.tar`, authorization)).arrayBuffer());
+  const dir = mkdtempSync(join(tmpdir(), 'anybios-tar-'));
+  writeFileSync(join(dir, 'files.tar'), tar);
+  execFileSync('tar', ['-xf', 'files.tar'], { cwd: dir });
+  expect(execFileSync('cat', [join(dir, 'etc/motd')], { encoding: 'utf8' })).toBe('this is node1 with web\n');
+  expect((await post('report', 'stage=live\nstep=started\nuptime-ms=5000\n', claim.credential)).status).toBe(200);
+  const beat = await post('heartbeat', 'uptime-ms=6000\nsystem=web running 0\nsystem=db running 0\n', claim.credential);
+  expect(await beat.text()).toBe('action=none\n');
+  expect(core.views.machineView('node1')?.status).toBe('up');
+});
+
+describe('refusals carry their reason in the status line', () => {
+  const rows: Record<string, [string, string, number, RegExp]> = {
+    'no nonce': ['claim', 'claim-id=claim-id-1\n', 400, /nonce is missing/],
+    'unknown nonce': ['claim', 'nonce=00\nclaim-id=claim-id-1\n', 403, /unknown nonce/],
+    'a claim-id that is a path': ['claim', 'nonce=00\nclaim-id=../../../etc\n', 400, /claim-id must have 8 to 64/],
+    'not key=value': ['claim', 'hello\n', 400, /line 1 is not key=value/],
+    'no credential': ['report', 'stage=live\nstep=started\n', 403, /credential is missing/],
+    'an unknown request': ['nonsense', '', 404, /no such request/],
+    'a body over 64 KiB': ['claim', 'x='.padEnd(70_000, 'y'), 400, /larger than 65536 bytes/],
+  };
+  test.each(Object.entries(rows))('%s', async (_name, [path, body, status, reason]) => {
+    const answer = await post(path, body);
+    expect([answer.status, answer.statusText]).toEqual([status, expect.stringMatching(reason)]);
+  });
+  test('a wrong credential', async () => {
+    const answer = await post('heartbeat', 'uptime-ms=1\n', 'f'.repeat(48));
+    expect([answer.status, answer.statusText]).toEqual([403, 'unknown credential']);
+  });
+});
+
+describe('/boot over HTTP', () => {
+  test('HEAD has the length and no body, the connection is closed', async () => {
+    const head = await fetch(`${base}/boot/ipxe/52-54-00-00-00-01`, { method: 'HEAD' });
+    const text = await (await fetch(`${base}/boot/ipxe/52-54-00-00-00-01`)).text();
+    expect(Number(head.headers.get('content-length'))).toBeGreaterThan(100);
+    expect(text).toMatch(/^#!ipxe/);
+    expect(head.headers.get('connection')).toBe('close');
+  });
+  const refused: Record<string, [string, number]> = {
+    'out of the tree': ['/boot/..%2f..%2fetc/passwd', 403],
+    'back-slashes': ['/boot/..%5c..%5cetc%5cpasswd', 403],
+    'a NUL': ['/boot/snponly.efi%00.txt', 403],
+    'bad percent-encoding': ['/boot/%zz', 400],
+    'nothing of that name': ['/boot/nothing.efi', 404],
+  };
+  test.each(Object.entries(refused))('%s is refused with a reason', async (_name, [path, status]) => {
+    const answer = await fetch(base + path);
+    expect(answer.status).toBe(status);
+    expect(await answer.text()).toMatch(/\w+ \w+/);
+  });
+  test('only GET and HEAD', async () => {
+    expect((await fetch(`${base}/boot/snponly.efi`, { method: 'PUT' })).status).toBe(405);
+  });
+});

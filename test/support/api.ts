@@ -1,0 +1,97 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Lease } from '../../server/domain/lease.js';
+import type { Store } from '../../server/domain/ports.js';
+import type { ApiDeps, ImageFiles } from '../../server/http/api-deps.js';
+import { createApp } from '../../server/http/app.js';
+import { listening } from '../../server/http/listen.js';
+import { Tokens } from '../../server/http/tokens.js';
+import { startCore, type TestCore } from './boot-core.js';
+
+export const adminToken = 'admin-token-of-the-test-0123456789abcdef';
+
+export interface TestApi {
+  readonly core: TestCore;
+  readonly url: string;
+  readonly deps: ApiDeps;
+  readonly leases: Lease[];
+  /** What is not ready; the test may fill it. */
+  readonly missing: string[];
+  /** What the app wrote to the log as an error. */
+  readonly errors: string[];
+  /** With the admin token; a body is sent as JSON unless it is text. */
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  json(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  shutDown(): void;
+  close(): Promise<void>;
+}
+
+/** The app over the real core and store, on a port of the loopback. `wrapStore` puts a failing store between. */
+export async function startApi(
+  options: {
+    readonly core?: Parameters<typeof startCore>[0];
+    readonly wrapStore?: (store: Store) => Store;
+    readonly images?: ImageFiles;
+  } = {},
+): Promise<TestApi> {
+  const core = await startCore(options.core);
+  const store = options.wrapStore?.(core.store) ?? core.store;
+  const closing = new AbortController();
+  const leases: Lease[] = [];
+  const missing: string[] = [];
+  const errors: string[] = [];
+  const clock = (): number => core.now;
+  const deps: ApiDeps = {
+    state: core.state,
+    store,
+    events: core.events,
+    boot: core.views,
+    images: options.images ?? noImages,
+    leases: () => leases,
+    tokens: new Tokens({ adminToken, records: [], store, clock }),
+    clock,
+    notReady: () => missing,
+    closing: closing.signal,
+    machineRoutes: [],
+    log: { error: (_data, message) => errors.push(message) },
+    version: '0.0.0-test',
+  };
+  const server: Server = createServer(createApp(deps));
+  await listening(server, { host: '127.0.0.1', port: 0 });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const call: TestApi['call'] = (method, path, body, headers = {}) =>
+    fetch(url + path, {
+      method,
+      headers: { authorization: `Bearer ${adminToken}`, ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+  return {
+    core,
+    url,
+    deps,
+    leases,
+    missing,
+    errors,
+    call,
+    json: async (method, path, body) => {
+      const response = await call(method, path, body);
+      const text = await response.text();
+      const value: unknown = text === '' ? undefined : JSON.parse(text);
+      return { status: response.status, body: value };
+    },
+    shutDown: () => closing.abort(),
+    close: async () => {
+      closing.abort();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await core.close();
+    },
+  };
+}
+
+const noImages: ImageFiles = {
+  import: () => Promise.reject(new Error('this test has no image store')),
+  size: () => Promise.resolve(undefined),
+  remove: () => Promise.resolve(),
+};
