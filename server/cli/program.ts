@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { invalid } from '../domain/errors.js';
+import { packageRoot } from '../paths.js';
 import { registerApply } from './apply.js';
 import { registerAssets } from './assets.js';
 import { registerBoot } from './boot.js';
 import { Cli, type GlobalOptions } from './cli.js';
 import { registerDiff } from './diff.js';
+import { registerDoctor } from './doctor.js';
 import { withExamples } from './examples.js';
 import { registerExport } from './export.js';
 import { EXIT, errorJson, errorLines, failureOf } from './failure.js';
@@ -22,6 +25,7 @@ import { registerToken } from './token.js';
 // In the order of the help: the server and its surroundings, the desired state, then what there is.
 const COMMANDS = [
   registerLab,
+  registerDoctor,
   registerAssets,
   registerApply,
   registerDiff,
@@ -44,6 +48,7 @@ export function createProgram(io: Io): { readonly program: Command; readonly cli
   const cli = new Cli(io, () => program.opts<GlobalOptions>());
   program
     .description('netboot provisioning server: machines by MAC, roles, systems in RAM')
+    .version(readVersion(), '--version', 'show the version')
     .option('--json', 'machine-readable output; errors too')
     .option('--config <file>', 'configuration of the server (default: ./anybios.yaml)')
     .helpOption('-h, --help', 'show help')
@@ -63,6 +68,11 @@ export function createProgram(io: Io): { readonly program: Command; readonly cli
   ]);
   for (const register of COMMANDS) register(program, cli);
   return { program, cli };
+}
+
+function readVersion(): string {
+  const about: unknown = JSON.parse(readFileSync(`${packageRoot}/package.json`, 'utf8'));
+  return typeof about === 'object' && about !== null && 'version' in about ? String(about.version) : 'unknown';
 }
 
 /** Runs one command line (without node and script name) and returns its exit code; every failure is printed, none thrown. */
