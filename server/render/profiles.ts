@@ -46,14 +46,18 @@ interface Source {
 }
 
 /**
- * Reads every folder below `dir` as a profile (`NAME/profile.yaml` and its `*.hbs`). `extends` takes over every key that the
- * folder does not set (null clears); templates are looked up in the folder that names them. Throws `invalid`.
+ * Reads every folder below the given ones as a profile (`NAME/profile.yaml` and its `*.hbs`); a later folder replaces a profile
+ * of the same name. `extends` takes over every key that the folder does not set (null clears); templates are looked up in the
+ * folder that names them. Throws `invalid`.
  */
-export function loadProfiles(dir: string): Map<string, LoadedProfile> {
+export function loadProfiles(...dirs: readonly string[]): Map<string, LoadedProfile> {
   const sources = new Map<string, Source>();
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
-    if (entry.isDirectory())
-      sources.set(entry.name, { file: readProfileFile(join(dir, entry.name)), dir: join(dir, entry.name) });
+  for (const dir of dirs) {
+    for (const entry of readdirSync(dir, { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      const folder = join(dir, entry.name);
+      sources.set(entry.name, { file: readProfileFile(folder), dir: folder });
+    }
   }
   return new Map([...sources.keys()].sort().map((name) => [name, load(name, sources)]));
 }

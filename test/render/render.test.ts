@@ -63,6 +63,28 @@ describe('every shipped profile loads and renders', () => {
   });
 });
 
+test('a site’s own folder adds profiles, which may extend the shipped ones, and replaces them by name', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'anybios-profiles-'));
+  for (const [name, text] of [
+    ['lab', 'extends: micro\nargs: [console=tty0, mitigations=off]\n'],
+    ['localdisk', 'kind: local\ndescription: ours\ntemplates: { ipxe: l.hbs, grub: l.hbs }\n'],
+  ] as const) {
+    mkdirSync(join(dir, name));
+    writeFileSync(join(dir, name, 'profile.yaml'), text);
+    writeFileSync(join(dir, name, 'l.hbs'), 'exit\n');
+  }
+  const profiles = loadProfiles(profilesDir, dir);
+  expect(profiles.get('lab')?.profile).toMatchObject({
+    kind: 'boot',
+    kernel: 'kernel',
+    rootfs: 'micro',
+    args: ['console=tty0', 'mitigations=off'],
+    params: { break: '' },
+  });
+  expect(profiles.get('lab')?.ipxe(data)).toMatch(/^#!ipxe/);
+  expect(profiles.get('localdisk')?.profile.description).toBe('ours');
+});
+
 describe('templates', () => {
   const rows: Record<string, [string, object, string | RegExp]> = {
     'nothing is escaped': ['a={{v}}', { v: `<"&'=x` }, `a=<"&'=x`],
