@@ -12,21 +12,23 @@ const LEASE_MIN = 10;
 // 0xffffffff means "for ever" (RFC 2131, section 3.3): a year is the longest that still ends.
 const LEASE_MAX = 365 * 86_400;
 
+const DURATION = 'a number with s, m, h or d, e.g. 90s, 30m, 1h, 2d; from 10s to 365d';
+
 /** Reads `90s`, `30m`, `1h`, `2d` into seconds. Throws `invalid`. */
 export function parseDuration(text: string): number {
   const match = /^(\d{1,9})([smhd])$/.exec(text);
   const seconds = match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN);
   if (seconds >= LEASE_MIN && seconds <= LEASE_MAX) return seconds;
-  throw invalid(`"${text}" is not a duration that fits`, {
-    remedy: 'a number with s, m, h or d, e.g. 90s, 30m, 1h, 2d; from 10s to 365d',
-  });
+  throw invalid(`"${text}" is not a duration that fits`, { remedy: DURATION });
 }
+
+const UNKNOWN = 'localdisk | ignore | discover | role:NAME';
 
 function parseUnknown(text: string): UnknownPolicy {
   const role = /^role:([a-z0-9][a-z0-9-]{0,62})$/.exec(text)?.[1];
   if (role !== undefined) return { kind: 'role', role };
   if (text === 'localdisk' || text === 'ignore' || text === 'discover') return { kind: text };
-  throw invalid(`"${text}" does not fit`, { remedy: 'localdisk | ignore | discover | role:NAME' });
+  throw invalid(`"${text}" does not fit`, { remedy: UNKNOWN });
 }
 
 /** One range as text, or several as a list. */
@@ -48,7 +50,7 @@ const pools = z
     });
   });
 
-const address = parsed((text) => parseIpv4(text));
+const address = parsed((text) => parseIpv4(text), 'an IPv4 address, e.g. 10.77.0.1');
 const port = whole(0, 65_535, ' (0 = any free port)');
 const folder = word(/^[^\0]+$/, 'the path of a folder');
 // Linux: at most 15 bytes (IFNAMSIZ), no slash, no space.
@@ -59,13 +61,13 @@ const domainName = word(
 );
 
 const subnet = strict({
-  cidr: parsed((text) => parseCidr(text)),
+  cidr: parsed((text) => parseCidr(text), 'ADDRESS/PREFIX, e.g. 10.77.0.0/24'),
   mode: z.enum(DHCP_MODES).exactOptional(),
   pool: pools.default([]),
   router: address.exactOptional(),
   dns: z.array(address).default([]),
   domain: domainName.exactOptional(),
-  leaseTime: parsed(parseDuration).default(3600),
+  leaseTime: parsed(parseDuration, DURATION).default(3600),
   loader: z.enum(LOADERS).exactOptional(),
 }).transform(({ pool, leaseTime, ...rest }) => ({ ...rest, pools: pool, leaseSeconds: leaseTime }));
 
@@ -84,7 +86,7 @@ export const configSchema = strict({
   listen: listen.prefault({}),
   dhcp: dhcp.prefault({}),
   files: folder.exactOptional(),
-  unknownMachines: parsed(parseUnknown).default({ kind: 'localdisk' }),
+  unknownMachines: parsed(parseUnknown, UNKNOWN).default({ kind: 'localdisk' }),
 });
 
 export type ConfigFile = z.output<typeof configSchema>;

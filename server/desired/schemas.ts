@@ -12,6 +12,9 @@ import { hasControl, parseMachineAddress, parseMemory, parseNicMac, parseSystemP
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const NAME_RULE = 'lower-case letters, digits and -, starting with a letter or digit, at most 63';
 
+const MAC_RULE = 'a MAC in quotes, e.g. "52:54:00:00:00:01"';
+const ADDRESS_RULE = 'an IPv4 address, e.g. 10.77.0.11';
+
 /** A name as it may stand in URLs, host names and on the kernel command line. */
 export const nameSchema = word(NAME, NAME_RULE);
 
@@ -47,13 +50,13 @@ const CPUS = 'a number of processors, e.g. 1 or 0.5';
 
 export const machineSchema = strict({
   name: nameSchema,
-  macs: z.array(parsed(parseNicMac)).min(1, { error: 'at least one MAC' }).max(64),
+  macs: z.array(parsed(parseNicMac, MAC_RULE)).min(1, { error: 'at least one MAC' }).max(64),
   uuid: parsed((text) => {
     if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
     throw invalid(`"${text}" is not a UUID`, { remedy: '8-4-4-4-12 hex digits, as dmidecode prints it' });
   }).exactOptional(),
   serial: line(64).exactOptional(),
-  address: parsed(parseMachineAddress).exactOptional(),
+  address: parsed(parseMachineAddress, ADDRESS_RULE).exactOptional(),
   role: nameSchema.exactOptional(),
   labels: z.record(labelKey, line(255)).default({}),
   loader: loader.exactOptional(),

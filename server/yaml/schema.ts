@@ -20,9 +20,15 @@ export function whole(min: number, max: number, note = ''): z.ZodNumber {
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** Text read by one of the domain's parsers; its message and its remedy become the problem and what is allowed. */
-export function parsed<T>(parse: (text: string) => T): z.ZodPipe<z.ZodString, z.ZodTransform<T, string>> {
-  return z.string().transform((text, context): T => {
+/**
+ * Text read by one of the domain's parsers; its message and its remedy become the problem and what is allowed. `allowed` is for values
+ * that are missing or no text.
+ */
+export function parsed<T>(
+  parse: (text: string) => T,
+  allowed?: string,
+): z.ZodPipe<z.ZodString, z.ZodTransform<T, string>> {
+  return z.string(allowed === undefined ? {} : { error: allowed }).transform((text, context): T => {
     try {
       return parse(text);
     } catch (error) {

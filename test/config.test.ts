@@ -1,0 +1,386 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { loadConfig, parseConfig, serverAddress } from '../server/config.js';
+import { OVERRIDABLE, variableName } from '../server/config-overrides.js';
+import { AnybiosError } from '../server/domain/errors.js';
+import { formatIpv4, parseIpv4 } from '../server/domain/ipv4.js';
+import { packageRoot } from '../server/paths.js';
+
+const FILE = '/etc/anybios/anybios.yaml';
+const parse = (text: string, env: Record<string, string> = {}, flags: Record<string, string> = {}) =>
+  parseConfig(text, { file: FILE, env, flags });
+
+/** The lines of the refusal. */
+function problems(text: string, env: Record<string, string> = {}, flags: Record<string, string> = {}): string[] {
+  try {
+    parse(text, env, flags);
+  } catch (error) {
+    if (error instanceof AnybiosError && error.code === 'invalid') return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+
+const MINIMAL = 'listen: { interfaces: [eth1] }\n';
+const FULL = `dataDir: ./data
+listen:
+  interfaces: [br0]
+  address: 10.77.0.1
+  http: 8080
+  tftp: 69
+dhcp:
+  mode: full
+  subnets:
+    - { cidr: 10.77.0.0/24, pool: 10.77.0.100-10.77.0.200, router: 10.77.0.1, dns: [10.77.0.1], leaseTime: 1h }
+files: ./files
+unknownMachines: localdisk
+`;
+
+describe('a configuration', () => {
+  it('becomes the values the server works with', () => {
+    const config = parse(FULL);
+    expect(config).toEqual({
+      file: FILE,
+      dataDir: '/etc/anybios/data',
+      listen: { interfaces: ['br0'], address: parseIpv4('10.77.0.1'), http: 8080, tftp: 69 },
+      dhcp: {
+        mode: 'full',
+        subnets: [
+          {
+            cidr: { network: parseIpv4('10.77.0.0'), prefix: 24 },
+            mode: 'full',
+            pools: [{ first: parseIpv4('10.77.0.100'), last: parseIpv4('10.77.0.200') }],
+            router: parseIpv4('10.77.0.1'),
+            dns: [parseIpv4('10.77.0.1')],
+            leaseSeconds: 3600,
+          },
+        ],
+      },
+      filesDir: '/etc/anybios/files',
+      unknown: { kind: 'localdisk' },
+    });
+  });
+
+  it('has defaults that disturb nothing', () => {
+    expect(parse(MINIMAL)).toEqual({
+      file: FILE,
+      dataDir: '/etc/anybios/data',
+      listen: { interfaces: ['eth1'], http: 8080, tftp: 69 },
+      dhcp: { mode: 'observe', subnets: [] },
+      unknown: { kind: 'localdisk' },
+    });
+  });
+
+  it('is frozen all the way down', () => {
+    const config = parse(FULL);
+    expect(Object.isFrozen(config.dhcp.subnets[0]?.pools[0])).toBe(true);
+  });
+
+  it('takes pools as a list, and a mode per subnet', () => {
+    const text = `${MINIMAL}dhcp:
+  mode: proxy
+  subnets:
+    - { cidr: 10.0.0.0/24, mode: full, pool: [10.0.0.10-10.0.0.20, 10.0.0.30-10.0.0.40] }
+    - { cidr: 10.0.1.0/24 }
+`;
+    const { subnets } = parse(text).dhcp;
+    expect(subnets.map(({ mode, pools }) => [mode, pools.length])).toEqual([
+      ['full', 2],
+      ['proxy', 0],
+    ]);
+  });
+
+  it.each([
+    ['localdisk', { kind: 'localdisk' }],
+    ['ignore', { kind: 'ignore' }],
+    ['discover', { kind: 'discover' }],
+    ['role:web', { kind: 'role', role: 'web' }],
+  ])('unknownMachines: %s', (text, policy) => {
+    expect(parse(`${MINIMAL}unknownMachines: ${text}\n`).unknown).toEqual(policy);
+  });
+
+  it.each([
+    ['90s', 90],
+    ['30m', 1800],
+    ['2d', 172_800],
+  ])('leaseTime %s', (text, seconds) => {
+    const config = parse(`${MINIMAL}dhcp: { subnets: [{ cidr: 10.0.0.0/24, leaseTime: ${text} }] }\n`);
+    expect(config.dhcp.subnets[0]?.leaseSeconds).toBe(seconds);
+  });
+});
+
+const AT = (line: number): string => `${FILE}:${line}`;
+const DHCP = (subnet: string): string => `${MINIMAL}dhcp:\n  mode: full\n  subnets:\n    - ${subnet}\n`;
+
+describe('a wrong configuration names the line, the key and what is allowed', () => {
+  it.each<[string, string, string[]]>([
+    [
+      'an unknown key, with the one that was meant',
+      `${MINIMAL}datadir: ./x\n`,
+      [
+        `${AT(2)}: datadir: unknown key (did you mean "dataDir"?); allowed: dataDir, listen, dhcp, files, unknownMachines`,
+      ],
+    ],
+    [
+      'an unknown key deep inside',
+      DHCP('{ cidr: 10.0.0.0/24, gateway: 10.0.0.1 }'),
+      [
+        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, router, dns, domain, leaseTime, loader`,
+      ],
+    ],
+    [
+      'a word that is none of the list',
+      `${MINIMAL}dhcp:\n  mode: fulll\n`,
+      [`${AT(3)}: dhcp.mode: "fulll" does not fit (did you mean "full"?); allowed: full | proxy | observe | off`],
+    ],
+    [
+      'a port that is too large',
+      'listen:\n  interfaces: [eth1]\n  http: 80800\n',
+      [`${AT(3)}: listen.http: 80800 does not fit; allowed: a whole number 0-65535 (0 = any free port)`],
+    ],
+    [
+      'a value that is missing',
+      DHCP('{ pool: 10.0.0.1-10.0.0.2 }'),
+      [`${AT(5)}: dhcp.subnets[0].cidr: is missing; allowed: ADDRESS/PREFIX, e.g. 10.77.0.0/24`],
+    ],
+    [
+      'host bits in a network',
+      DHCP('cidr: 10.0.0.1/24'),
+      [`${AT(5)}: dhcp.subnets[0].cidr: "10.0.0.1/24" has host bits set; allowed: write 10.0.0.0/24`],
+    ],
+    [
+      'a lease time without a unit',
+      DHCP('{ cidr: 10.0.0.0/24, leaseTime: 3600 }'),
+      [
+        `${AT(5)}: dhcp.subnets[0].leaseTime: 3600 does not fit; allowed: a number with s, m, h or d, e.g. 90s, 30m, 1h, 2d; from 10s to 365d`,
+      ],
+    ],
+    [
+      'a lease time that is no duration',
+      DHCP('{ cidr: 10.0.0.0/24, leaseTime: 1w }'),
+      [
+        `${AT(5)}: dhcp.subnets[0].leaseTime: "1w" is not a duration that fits; allowed: a number with s, m, h or d, e.g. 90s, 30m, 1h, 2d; from 10s to 365d`,
+      ],
+    ],
+    [
+      'one bad range of several',
+      `${MINIMAL}dhcp:\n  subnets:\n    - cidr: 10.0.0.0/24\n      pool:\n        - 10.0.0.10-10.0.0.20\n        - 10.0.0.40-10.0.0.30\n`,
+      [
+        `${AT(7)}: dhcp.subnets[0].pool[1]: the range 10.0.0.40-10.0.0.30 ends before it starts; allowed: write the lower address first`,
+      ],
+    ],
+    [
+      'a policy that is none',
+      `${MINIMAL}unknownMachines: role:Web\n`,
+      [`${AT(2)}: unknownMachines: "role:Web" does not fit; allowed: localdisk | ignore | discover | role:NAME`],
+    ],
+    ['an empty section', 'listen:\n', [`${AT(1)}: listen: is empty; allowed: keys with values`]],
+    ['a file that is only text', 'hello\n', [`${AT(1)}: "hello" does not fit; allowed: keys with values`]],
+    [
+      'YAML that does not parse',
+      `${MINIMAL}dhcp: { mode: full\n`,
+      [expect.stringMatching(/^\/etc\/anybios\/anybios\.yaml:\d: /)],
+    ],
+    ['a key that is there twice', `files: a\nfiles: b\n`, [`${AT(2)}: Map keys must be unique`]],
+    [
+      'all problems at once',
+      'dataDir: 5\nlisten:\n  http: x\n  interfaces: [way-too-long-a-name]\n',
+      [
+        `${AT(1)}: dataDir: 5 does not fit; allowed: text (numbers, true and false go in quotes)`,
+        `${AT(4)}: listen.interfaces[0]: "way-too-long-a-name" does not fit; allowed: the name of a network interface, e.g. eth1`,
+        `${AT(3)}: listen.http: "x" does not fit; allowed: a whole number 0-65535 (0 = any free port)`,
+      ],
+    ],
+  ])('%s', (_name, text, expected) => {
+    expect(problems(text)).toEqual(expected);
+  });
+});
+
+describe('values that contradict each other', () => {
+  it.each<[string, string, RegExp[]]>([
+    [
+      'a pool outside its network',
+      '{ cidr: 10.0.0.0/24, pool: 10.0.1.1-10.0.1.9 }',
+      [/\[0\]\.pool: .* is not inside 10\.0\.0\.0\/24/],
+    ],
+    [
+      'the broadcast address in a pool',
+      '{ cidr: 10.0.0.0/24, pool: 10.0.0.9-10.0.0.255 }',
+      [/is not inside .*; allowed: a range inside 10\.0\.0\.1-10\.0\.0\.254/],
+    ],
+    ['a router outside', '{ cidr: 10.0.0.0/24, router: 10.0.1.1 }', [/\[0\]\.router: 10\.0\.1\.1 is not an address/]],
+    [
+      'the router in the pool',
+      '{ cidr: 10.0.0.0/24, router: 10.0.0.5, pool: 10.0.0.1-10.0.0.9 }',
+      [/holds 10\.0\.0\.5, which is the router/],
+    ],
+    [
+      'overlapping pools',
+      '{ cidr: 10.0.0.0/24, pool: [10.0.0.1-10.0.0.9, 10.0.0.9-10.0.0.12] }',
+      [/10\.0\.0\.9-10\.0\.0\.12 overlaps 10\.0\.0\.1-10\.0\.0\.9/],
+    ],
+    [
+      'overlapping networks',
+      '{ cidr: 10.0.0.0/24 }\n    - { cidr: 10.0.0.128/25 }',
+      [/:6: dhcp\.subnets\[1\]\.cidr: 10\.0\.0\.128\/25 overlaps/],
+    ],
+  ])('%s', (_name, subnet, expected) => {
+    const found = problems(DHCP(subnet));
+    expect(found).toHaveLength(expected.length);
+    for (const [index, pattern] of expected.entries()) expect(found[index]).toMatch(pattern);
+  });
+
+  it("the server's own address in a pool", () => {
+    const text = FULL.replace('10.77.0.100-', '10.77.0.1-').replace(', router: 10.77.0.1, dns: [10.77.0.1]', '');
+    expect(problems(text)).toEqual([expect.stringContaining('holds 10.77.0.1, which is this server (listen.address)')]);
+  });
+
+  it('full without subnets, and DHCP without interfaces', () => {
+    expect(problems('dhcp: { mode: full }\n')).toEqual([
+      expect.stringContaining('listen.interfaces: is missing'),
+      expect.stringContaining('dhcp.subnets: is missing'),
+    ]);
+  });
+
+  it('no interfaces are needed when DHCP is off and the address is given', () => {
+    expect(problems('dhcp: { mode: off }\n')).toEqual([expect.stringContaining('listen.address: is missing')]);
+    expect(problems('dhcp: { mode: off }\nlisten: { address: 10.0.0.1 }\n')).toEqual([]);
+  });
+});
+
+describe('overrides', () => {
+  it('win over the file; flags win over variables', () => {
+    const env = { ANYBIOS_LISTEN_HTTP: '8081', ANYBIOS_DATA_DIR: '/srv', ANYBIOS_LISTEN_INTERFACES: 'eth1, eth2' };
+    const config = parse(FULL, env, { 'listen.http': '8082' });
+    expect([config.listen.http, config.dataDir, config.listen.interfaces]).toEqual([8082, '/srv', ['eth1', 'eth2']]);
+  });
+
+  it('reach every key, subnets by number', () => {
+    const values: Record<string, string> = {
+      dataDir: '/srv/a',
+      'listen.interfaces': 'eth9',
+      'listen.address': '10.77.0.2',
+      'listen.http': '1',
+      'listen.tftp': '2',
+      'dhcp.mode': 'proxy',
+      'dhcp.subnets.#.cidr': '10.77.0.0/16',
+      'dhcp.subnets.#.mode': 'off',
+      'dhcp.subnets.#.pool': '10.77.1.1-10.77.1.9,10.77.2.1-10.77.2.9',
+      'dhcp.subnets.#.router': '10.77.0.3',
+      'dhcp.subnets.#.dns': '10.77.0.4,10.77.0.5',
+      'dhcp.subnets.#.domain': 'example.org',
+      'dhcp.subnets.#.leaseTime': '2h',
+      'dhcp.subnets.#.loader': 'shim',
+      files: '/srv/f',
+      unknownMachines: 'discover',
+    };
+    expect(Object.keys(values)).toEqual(Object.keys(OVERRIDABLE));
+    const env = Object.fromEntries(
+      Object.entries(values).map(([key, value]) => [variableName(key.replace('#', '0')), value]),
+    );
+    expect(env.ANYBIOS_DHCP_SUBNETS_0_LEASE_TIME).toBe('2h');
+    const ip = parseIpv4;
+    expect(parse(FULL, env)).toEqual({
+      file: FILE,
+      dataDir: '/srv/a',
+      listen: { interfaces: ['eth9'], address: ip('10.77.0.2'), http: 1, tftp: 2 },
+      dhcp: {
+        mode: 'proxy',
+        subnets: [
+          {
+            cidr: { network: ip('10.77.0.0'), prefix: 16 },
+            mode: 'off',
+            pools: [
+              { first: ip('10.77.1.1'), last: ip('10.77.1.9') },
+              { first: ip('10.77.2.1'), last: ip('10.77.2.9') },
+            ],
+            router: ip('10.77.0.3'),
+            dns: [ip('10.77.0.4'), ip('10.77.0.5')],
+            domain: 'example.org',
+            leaseSeconds: 7200,
+            loader: 'shim',
+          },
+        ],
+      },
+      filesDir: '/srv/f',
+      unknown: { kind: 'discover' },
+    });
+  });
+
+  it.each<[string, Record<string, string>, string]>([
+    [
+      'a bad value names the variable',
+      { ANYBIOS_LISTEN_HTTP: 'http' },
+      'ANYBIOS_LISTEN_HTTP: listen.http: "http" does not fit; allowed: a whole number 0-65535 (0 = any free port)',
+    ],
+    [
+      'a bad word of a list',
+      { ANYBIOS_DHCP_SUBNETS_0_DNS: '10.0.0.1,x' },
+      'ANYBIOS_DHCP_SUBNETS_0_DNS: dhcp.subnets[0].dns[1]: "x" is not an IPv4 address; allowed: write four numbers 0-255, e.g. 10.77.0.11',
+    ],
+    [
+      'a variable that is no key',
+      { ANYBIOS_LISTEN_HTPP: '1' },
+      'ANYBIOS_LISTEN_HTPP: names no key of the configuration (did you mean "ANYBIOS_LISTEN_HTTP"?)',
+    ],
+    [
+      'a subnet that is not there',
+      { ANYBIOS_DHCP_SUBNETS_3_MODE: 'off' },
+      'ANYBIOS_DHCP_SUBNETS_3_MODE: dhcp.subnets[3].mode: there is no such list entry in the file; allowed: an entry that the file has',
+    ],
+  ])('%s', (_name, env, expected) => {
+    expect(problems(FULL, env)).toEqual([expected]);
+  });
+
+  it('a bad flag is named as it was written', () => {
+    expect(problems(FULL, {}, { 'dhcp.mod': 'off' })).toEqual([
+      'dhcp.mod: names no key of the configuration (did you mean "dhcp.mode"?)',
+    ]);
+    expect(problems(FULL, {}, { 'dhcp.mode': 'on' })[0]).toMatch(/^--set dhcp\.mode: dhcp\.mode: "on" does not fit/);
+  });
+
+  it('empty variables and those of others count as not set', () => {
+    expect(parse(FULL, { ANYBIOS_FILES: '', ANYBIOS_TOKEN: 'x', ANYBIOS_URL: 'y' }).filesDir).toBe(
+      '/etc/anybios/files',
+    );
+  });
+});
+
+describe('files', () => {
+  it('the example in the repository loads', () => {
+    const config = loadConfig({ file: `${packageRoot}/anybios.example.yaml` });
+    expect(config.dataDir).toBe(`${packageRoot}/data`);
+    expect(config.dhcp.subnets[0]?.domain).toBe('lab.example.org');
+  });
+
+  it('what the example calls a default is one', () => {
+    const text = readFileSync(`${packageRoot}/anybios.example.yaml`, 'utf8');
+    const { listen, unknown, dataDir } = parse(text);
+    const defaults = parse(MINIMAL);
+    expect([listen.http, listen.tftp, unknown, dataDir]).toEqual([
+      defaults.listen.http,
+      defaults.listen.tftp,
+      defaults.unknown,
+      defaults.dataDir,
+    ]);
+  });
+
+  it('a file that is not there is a refusal with a remedy', () => {
+    expect(() => loadConfig({ file: '/nonexistent/anybios.yaml' })).toThrow(/cannot read the configuration .*ENOENT/);
+  });
+});
+
+describe('the address in boot URLs', () => {
+  const lo = {
+    lo: [{ family: 'IPv4' as const, address: '127.0.0.1', netmask: '', mac: '', internal: true, cidr: null }],
+  };
+  it('is the first IPv4 of the first interface', () => {
+    expect(formatIpv4(serverAddress(parse('listen: { interfaces: [lo] }\n'), lo))).toBe('127.0.0.1');
+  });
+  it('or the one that is configured', () => {
+    expect(formatIpv4(serverAddress(parse(FULL), {}))).toBe('10.77.0.1');
+  });
+  it('or a refusal that lists the interfaces', () => {
+    expect(() => serverAddress(parse(MINIMAL), lo)).toThrow(/"eth1" has no IPv4 address/);
+  });
+});
