@@ -36,8 +36,10 @@ atftp
 chromium
 curl
 dnsmasq-base
+docker-compose
 isc-dhcp-client
 kea-admin
+libcap2-bin
 nmap
 shellcheck
 tcpdump
