@@ -9,6 +9,7 @@ import type { Lease } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine, MachineStatus, Observed, ObservedSystem } from '../domain/machine.js';
 import type { Store } from '../domain/ports.js';
+import type { Subnet } from '../domain/site.js';
 import type { State } from '../state/state.js';
 import type { Tokens } from './tokens.js';
 
@@ -91,6 +92,10 @@ export interface ApiDeps {
   readonly images: ImageFiles;
   readonly leases: () => Iterable<Lease>;
   readonly tokens: Tokens;
+  /** Reserved addresses are checked against these. */
+  readonly subnets: readonly Subnet[];
+  /** What is wrong with a template of a system's `files`, or undefined (render). */
+  readonly templateFault: (text: string) => string | undefined;
   /** Epoch milliseconds. */
   readonly clock: () => number;
   /** What is not ready yet, as sentences; empty = ready. */

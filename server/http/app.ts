@@ -1,24 +1,32 @@
 import express, { type Express, type RequestHandler } from 'express';
 import type { ApiDeps } from './api-deps.js';
 import { requireToken } from './auth.js';
+import { desiredRoutes } from './desired-routes.js';
+import { DesiredWriter } from './desired-writer.js';
 import { errorHandler, noSuchRoute } from './errors.js';
 import { eventRoutes } from './event-routes.js';
 import { healthRoutes } from './health.js';
 import { imageRoutes } from './image-routes.js';
 import { leaseRoutes } from './lease-routes.js';
+import { machineChangeRoutes } from './machine-change-routes.js';
 import { machineRoutes } from './machine-routes.js';
 import { Metrics } from './metrics.js';
 import { API_BASE, openApiDocument } from './openapi.js';
 import { profileRoutes } from './profile-routes.js';
 import { mountRoutes, type Route } from './route.js';
 import { sessionRoutes } from './session-routes.js';
+import { siteRoutes } from './site-routes.js';
 import { tokenRoutes } from './token-routes.js';
 import { safeHeaders, webPage } from './web-page.js';
 
 /** Every route of the API, in the order in which they are tried. */
 export function apiRoutes(deps: ApiDeps): Route[] {
+  const writer = new DesiredWriter(deps);
   return [
     ...machineRoutes(deps),
+    ...machineChangeRoutes(deps, writer),
+    ...desiredRoutes(deps, writer),
+    ...siteRoutes(writer),
     ...profileRoutes(deps),
     ...imageRoutes(deps),
     ...leaseRoutes(deps),

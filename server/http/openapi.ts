@@ -32,7 +32,7 @@ function describe(route: Route): RouteConfig {
   const { method, path, summary, body, answer } = route;
   const content =
     body.kind === 'json'
-      ? { 'application/json': { schema: body.schema } }
+      ? { 'application/json': { schema: body.described ?? body.schema } }
       : body.kind === 'text'
         ? Object.fromEntries(body.types.map((type) => [type, { schema: z.string() }]))
         : { 'application/octet-stream': { schema: { type: 'string' as const, format: 'binary' } } };
@@ -65,7 +65,10 @@ function success(answer: Route['answer']): RouteConfig['responses'] {
       return { 204: { description: 'Done' } };
     case 'json':
       return {
-        [answer.status ?? 200]: { description: 'Done', content: { 'application/json': { schema: answer.schema } } },
+        [answer.status ?? 200]: {
+          description: 'Done',
+          content: { 'application/json': { schema: answer.described ?? answer.schema } },
+        },
       };
     case 'text':
     case 'stream':

@@ -6,16 +6,16 @@ import { parseJson } from './parse-json.js';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** What a request carries. `bytes` is not read here: the handler streams it. */
+/** What a request carries. `bytes` is not read here: the handler streams it. `described` goes into openapi.json instead of `schema`. */
 export type BodySpec<B extends z.ZodType> =
   | { readonly kind: 'none' }
-  | { readonly kind: 'json'; readonly schema: B }
-  | { readonly kind: 'text'; readonly types: readonly string[]; readonly limitBytes: number }
+  | { readonly kind: 'json'; readonly schema: B; readonly described?: z.ZodType }
+  | { readonly kind: 'text'; readonly types: readonly string[]; readonly limitBytes: number; readonly schema: B }
   | { readonly kind: 'bytes' };
 
 /** What a handler answers: `json` and `text` by returning it, `stream` by writing to the response itself. */
 export type AnswerSpec<A extends z.ZodType> =
-  | { readonly kind: 'json'; readonly schema: A; readonly status?: number }
+  | { readonly kind: 'json'; readonly schema: A; readonly described?: z.ZodType; readonly status?: number }
   | { readonly kind: 'text'; readonly type: string; readonly schema: A }
   | { readonly kind: 'stream'; readonly type: string }
   | { readonly kind: 'none' };
@@ -92,6 +92,12 @@ export function route<
 /** Names in paths; a machine may be named by a MAC too. */
 export const nameParams = z.object({ name: z.string().min(1).max(253) });
 
+/** `?dryRun=1`; absent = false. */
+export const flagSchema = z
+  .enum(['1', 'true', '0', 'false'])
+  .default('false')
+  .transform((word) => word === '1' || word === 'true');
+
 /** A list that may go on: `next` is what to send as `next` for the following page. */
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), next: z.string().optional().meta({ description: 'Send it as ?next= to go on.' }) });
@@ -117,7 +123,7 @@ function readers(body: BodySpec<z.ZodType>): RequestHandler[] {
 function readBody(body: BodySpec<z.ZodType>, received: unknown): unknown {
   if (body.kind === 'none' || body.kind === 'bytes') return undefined;
   const text = typeof received === 'string' ? received : '';
-  if (body.kind === 'text') return text;
+  if (body.kind === 'text') return body.schema.parse(text);
   if (text === '') throw invalid('the request has no body', { remedy: 'send a JSON object' });
   return body.schema.parse(parseJson(text));
 }

@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { parseCidr } from '../../server/domain/ipv4.js';
 import type { Lease } from '../../server/domain/lease.js';
 import type { Store } from '../../server/domain/ports.js';
+import type { Subnet } from '../../server/domain/site.js';
 import type { ApiDeps, ImageFiles } from '../../server/http/api-deps.js';
 import { createApp } from '../../server/http/app.js';
 import { listening } from '../../server/http/listen.js';
@@ -19,6 +21,8 @@ export interface TestApi {
   readonly missing: string[];
   /** What the app wrote to the log as an error. */
   readonly errors: string[];
+  /** Subscriptions to the event feed. */
+  readonly listeners: { readonly count: number };
   /** With the admin token; a body is sent as JSON unless it is text. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   json(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
@@ -40,15 +44,28 @@ export async function startApi(
   const leases: Lease[] = [];
   const missing: string[] = [];
   const errors: string[] = [];
+  const listeners = { count: 0 };
   const clock = (): number => core.now;
   const deps: ApiDeps = {
     state: core.state,
     store,
-    events: core.events,
+    events: {
+      record: (event) => core.events.record(event),
+      subscribe: (listener) => {
+        const unsubscribe = core.events.subscribe(listener);
+        listeners.count += 1;
+        return () => {
+          listeners.count -= 1;
+          unsubscribe();
+        };
+      },
+    },
     boot: core.views,
     images: options.images ?? noImages,
     leases: () => leases,
     tokens: new Tokens({ adminToken, records: [], store, clock }),
+    subnets: testSubnets,
+    templateFault: () => undefined,
     clock,
     notReady: () => missing,
     closing: closing.signal,
@@ -73,6 +90,7 @@ export async function startApi(
     leases,
     missing,
     errors,
+    listeners,
     call,
     json: async (method, path, body) => {
       const response = await call(method, path, body);
@@ -89,6 +107,10 @@ export async function startApi(
     },
   };
 }
+
+const testSubnets: readonly Subnet[] = [
+  { cidr: parseCidr('10.77.0.0/24'), mode: 'full', pools: [], dns: [], leaseSeconds: 3600 },
+];
 
 const noImages: ImageFiles = {
   import: () => Promise.reject(new Error('this test has no image store')),

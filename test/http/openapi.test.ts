@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { apiRoutes } from '../../server/http/app.js';
+import { startApi, type TestApi } from '../support/api.js';
+
+type Operation = {
+  summary?: string;
+  parameters?: { name: string; in: string; required?: boolean }[];
+  requestBody?: { content: Record<string, { schema?: object }> };
+  responses: Record<string, { content?: Record<string, { schema?: object }> }>;
+};
+type Document = {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object>; securitySchemes: object };
+};
+
+let api: TestApi;
+let document: Document;
+beforeAll(async () => {
+  api = await startApi();
+  const { status, body } = await api.json('GET', '/api/v1/openapi.json');
+  expect(status).toBe(200);
+  document = body as Document;
+});
+afterAll(() => api.close());
+
+test('describes exactly the routes that are mounted', () => {
+  const mounted = apiRoutes(api.deps).map(({ method, path }) => `${method} ${path}`);
+  const described = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method} ${path}`),
+  );
+  expect(described.sort()).toEqual(mounted.sort());
+  expect(new Set(mounted).size).toBe(mounted.length);
+});
+
+test('every route answers: none is described and then not found as a route', async () => {
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const method of Object.keys(item)) {
+      // An upload needs an image store; the stream does not end.
+      if (path === '/events/stream' || path === '/image-files') continue;
+      const { status, body } = await api.json(method.toUpperCase(), `/api/v1${path.replace(/\{\w+\}/g, 'x')}`);
+      const message = (body as { error?: { message: string } } | undefined)?.error?.message ?? '';
+      expect(`${method} ${path} ${message}`).not.toMatch(/there is no [A-Z]+ \/api/);
+      expect(status, `${method} ${path}`).toBeLessThan(500);
+    }
+  }
+});
+
+test('every operation has a summary, its path parameters, a schema for every body, and the error form', () => {
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(item)) {
+      const where = `${method} ${path}`;
+      expect(operation.summary, where).toMatch(/^.{10,}/);
+      for (const name of path.match(/(?<=\{)\w+(?=\})/g) ?? []) {
+        expect(operation.parameters, where).toContainEqual(
+          expect.objectContaining({ name, in: 'path', required: true }),
+        );
+      }
+      const contents = [operation.requestBody, ...Object.values(operation.responses)].map(
+        (part) => part?.content ?? {},
+      );
+      for (const content of contents.flatMap((part) => Object.values(part)))
+        expect(content.schema, where).toBeDefined();
+      expect(operation.responses.default?.content?.['application/json']?.schema).toEqual({
+        $ref: '#/components/schemas/Error',
+      });
+    }
+  }
+});
+
+test('names its resources once', () => {
+  expect(Object.keys(document.components.schemas)).toEqual(
+    expect.arrayContaining(['Boot', 'Error', 'Event', 'Explanation', 'Image', 'Lease', 'Machine', 'Profile', 'Token']),
+  );
+});
