@@ -46,7 +46,7 @@ function ownProblems(role: Role, path: Path, profile: Profile): Problem[] {
   }
   if (runsSystems && !modes.includes(role.mode)) {
     const message = `profile ${profile.name} has no mode ${role.mode}`;
-    problems.push({ path: [...path, 'mode'], message, allowed: modes.join(' | ') });
+    problems.push({ path: [...path, 'mode'], message, allowed: choice(modes) });
   }
   if (runsSystems && role.mode === 'single' && role.systems.length !== 1) {
     const message = `mode single gives the machine to one system, here are ${role.systems.length}`;
@@ -68,6 +68,10 @@ function ownProblems(role: Role, path: Path, profile: Profile): Problem[] {
   return problems;
 }
 
+function choice(words: readonly string[]): string {
+  return words.length === 0 ? 'none' : words.join(' | ');
+}
+
 interface Use {
   readonly role: Role;
   /** Where the role names the system; absent: the role is not in the file. */
@@ -86,10 +90,10 @@ function unsupported({ role, at, system: { value: system, path }, profile }: Use
     problems.push({ path: where, message: `system ${system.name} in role ${role.name}: ${message}`, allowed });
   };
   if (!supports.kinds.includes(system.kind)) {
-    refuse('kind', `profile ${name} cannot run kind ${system.kind}`, supports.kinds.join(' | '));
+    refuse('kind', `profile ${name} cannot run kind ${system.kind}`, choice(supports.kinds));
   }
   if (!supports.storage.includes(system.storage)) {
-    refuse('storage', `profile ${name} has no storage ${system.storage}`, supports.storage.join(' | '));
+    refuse('storage', `profile ${name} has no storage ${system.storage}`, choice(supports.storage));
   }
   for (const [field, value] of [['memory', system.memoryBytes] as const, ['cpus', system.cpus] as const]) {
     if (value === undefined) continue;

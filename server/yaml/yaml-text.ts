@@ -13,7 +13,7 @@ export class YamlText {
   constructor(text: string, fileName: string) {
     this.#fileName = fileName;
     this.#lines = new LineCounter();
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, stringKeys: true });
     const faults = [...this.#document.errors, ...this.#document.warnings];
     if (faults.length > 0) {
       const problems = faults.map(({ pos, message }) => ({
