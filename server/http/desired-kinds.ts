@@ -27,7 +27,7 @@ export const machineKind: DesiredResource = {
 
 export const roleKind: DesiredResource = {
   kind: 'role',
-  form: roleSchema.meta({ id: 'Role' }),
+  form: roleSchema,
   formOf: ({ roles }, name) => asForm(roles.get(name), roleToJson),
   names: ({ roles }) => sorted(roles),
   read: (form, context) => ({ roles: [parseRole(form, context)] }),
@@ -35,7 +35,7 @@ export const roleKind: DesiredResource = {
 
 export const systemKind: DesiredResource = {
   kind: 'system',
-  form: systemSchema.meta({ id: 'System' }),
+  form: systemSchema,
   formOf: ({ systems }, name) => asForm(systems.get(name), systemToJson),
   names: ({ systems }) => sorted(systems),
   read: (form, context) => ({ systems: [parseSystem(form, context)] }),

@@ -5,6 +5,7 @@ import { invalid, notFound } from '../domain/errors.js';
 import type { State } from '../state/state.js';
 import { type DesiredResource, roleKind, systemKind } from './desired-kinds.js';
 import type { DesiredWriter } from './desired-writer.js';
+import { shownForm } from './form-schema.js';
 import { mergePatch } from './merge-patch.js';
 import { listOf, nameParams, type Route, route } from './route.js';
 
@@ -75,15 +76,16 @@ function formRoutes(state: State, writer: DesiredWriter, what: DesiredResource, 
     if (found !== undefined) return found;
     throw notFound(`there is no ${kind} "${name.slice(0, 80)}"`, { remedy: `see: anybios ${kind} list` });
   };
-  // The store's form is the written form: what is answered can be sent back.
-  const answer = { kind: 'json', schema: anyObject, described: form } as const;
-  const body = { kind: 'json', schema: anyObject, described: form.partial({ name: true }) } as const;
+  // What is answered is the written form: it can be sent back.
+  const shown = shownForm(form, 'answer').meta({ id: kind === 'role' ? 'Role' : 'System' });
+  const answer = { kind: 'json', schema: anyObject, described: shown } as const;
+  const body = { kind: 'json', schema: anyObject, described: shownForm(form, 'put') } as const;
   return [
     route({
       method: 'get',
       path,
       summary: `All ${kind}s, by name`,
-      answer: { kind: 'json', schema: listOf(anyObject), described: listOf(form) },
+      answer: { kind: 'json', schema: listOf(anyObject), described: listOf(shown) },
       handle: () => ({ items: what.names(state).map(formOf) }),
     }),
     route({
@@ -111,7 +113,7 @@ function formRoutes(state: State, writer: DesiredWriter, what: DesiredResource, 
       path: `${path}/{name}`,
       summary: `Changes fields of a ${kind}: absent = as it was, null = cleared`,
       params: nameParams,
-      body: { kind: 'json', schema: anyObject, described: form.partial() },
+      body: { kind: 'json', schema: anyObject, described: shownForm(form, 'patch') },
       answer,
       handle: async ({ params, body: given, by }) => {
         await patchForm(writer, state, what, params.name, given, by);

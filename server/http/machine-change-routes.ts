@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { diffDesired } from '../desired/diff-desired.js';
-import { machineSchema as machineForm } from '../desired/schemas.js';
 import { conflict } from '../domain/errors.js';
 import type { Machine } from '../domain/machine.js';
 import type { ApiDeps } from './api-deps.js';
 import { machineKind } from './desired-kinds.js';
 import { anyObject, patchForm, putForm, removeForm } from './desired-routes.js';
 import type { DesiredWriter } from './desired-writer.js';
+import { shownForm } from './form-schema.js';
 import { findMachine } from './machine-lookup.js';
 import { machineResource, machineSchema } from './machine-resource.js';
 import { nameParams, type Route, route } from './route.js';
@@ -37,7 +37,7 @@ export function machineChangeRoutes(deps: Pick<ApiDeps, 'boot' | 'state'>, write
       path: '/machines/{name}',
       summary: 'Adds a machine, or replaces what was written of it as a whole',
       params: nameParams,
-      body: { kind: 'json', schema: anyObject, described: machineForm.partial({ name: true }) },
+      body: { kind: 'json', schema: anyObject, described: shownForm(machineKind.form, 'put') },
       answer,
       handle: async ({ params, body, by }) => {
         await putForm(writer, machineKind, params.name, body, by);
@@ -49,7 +49,7 @@ export function machineChangeRoutes(deps: Pick<ApiDeps, 'boot' | 'state'>, write
       path: '/machines/{name}',
       summary: 'Changes fields of a machine: absent = as it was, null = cleared',
       params: nameParams,
-      body: { kind: 'json', schema: anyObject, described: machineForm.partial() },
+      body: { kind: 'json', schema: anyObject, described: shownForm(machineKind.form, 'patch') },
       answer,
       handle: async ({ params, body, by }) => {
         const { name } = known(params.name);

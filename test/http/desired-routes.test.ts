@@ -11,6 +11,9 @@ afterEach(() => api.close());
 /** What a server would know after a restart. */
 const stored = async () => (await api.core.store.load()) as unknown as Record<string, { name: string }[]>;
 
+/** The made-up state of the core's tests has a role of mode single with a limited system, which no operator could write. */
+const withoutSingleRole = () => api.json('DELETE', '/api/v1/roles/one');
+
 describe('one machine', () => {
   test('PUT adds, and replaces as a whole', async () => {
     const body = { macs: ['52-54-00-00-00-02'], address: '10.77.0.12', role: 'web', labels: { rack: 'r2' } };
@@ -127,13 +130,14 @@ describe('approval', () => {
 
 describe('roles and systems', () => {
   test('what is read can be written back', async () => {
+    await withoutSingleRole();
     for (const path of ['/api/v1/roles/web', '/api/v1/systems/web']) {
       const { body } = await api.json('GET', path);
       expect(await api.json('PUT', path, body)).toEqual({ status: 200, body });
     }
     expect((await api.json('GET', '/api/v1/systems/web')).body).toMatchObject({ memory: '128M', image: 'base' });
     expect((await api.json('GET', '/api/v1/roles')).body).toMatchObject({
-      items: [{ name: 'disk' }, { name: 'one' }, { name: 'web' }],
+      items: [{ name: 'disk' }, { name: 'web' }],
     });
   });
 
@@ -208,6 +212,7 @@ describe('apply and export', () => {
   });
 
   test('what is exported changes nothing when applied', async () => {
+    await withoutSingleRole();
     const response = await api.call('GET', '/api/v1/export');
     expect(response.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
     const text = await response.text();
