@@ -15,3 +15,9 @@ export interface Lease {
   /** Epoch seconds. */
   readonly expiresAt: number;
 }
+
+/** A change of one address: what it becomes, and what must stand there for that (undefined = nothing). */
+export interface LeaseChange {
+  readonly lease: Lease;
+  readonly expected: Lease | undefined;
+}

@@ -1,6 +1,6 @@
 import { formatIpv4, type Ipv4, ipv4FromOctets } from '../../domain/ipv4.js';
 import { WireError } from '../wire-error.js';
-import { printSubOptions, readSubOptions, type SubOptions, writeSubOptions } from './sub-options.js';
+import { printSubOptions, readSubOptions, SUB_OPTIONS_END, type SubOptions, writeSubOptions } from './sub-options.js';
 
 /** RFC 2132, section 9.6. */
 export const MESSAGE_TYPES = ['discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'] as const;
@@ -18,8 +18,10 @@ export interface KindValues {
   text: string;
   bytes: Uint8Array;
   messageType: MessageType;
-  /** Type-length-value inside the option: 43, 82, 175. */
+  /** Type-length-value inside the option: 82, 175. */
   subOptions: SubOptions;
+  /** The same, closed by an END: 43. Old PXE ROMs read on without it. */
+  closedSubOptions: SubOptions;
 }
 export type OptionKind = keyof KindValues;
 
@@ -85,6 +87,11 @@ const KINDS: KindTable = {
     print: (value) => value,
   },
   subOptions: { read: readSubOptions, write: writeSubOptions, print: printSubOptions },
+  closedSubOptions: {
+    read: readSubOptions,
+    write: (value, field) => Uint8Array.of(...writeSubOptions(value, field), SUB_OPTIONS_END),
+    print: printSubOptions,
+  },
 };
 
 export function readKind<K extends OptionKind>(kind: K, bytes: Uint8Array, field: string): KindValues[K] {

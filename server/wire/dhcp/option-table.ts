@@ -20,7 +20,7 @@ export const OPTIONS = {
   interfaceMtu: { code: 26, word: 'interface-mtu', kind: 'u16' },
   broadcastAddress: { code: 28, word: 'broadcast-address', kind: 'ipv4' },
   ntpServers: { code: 42, word: 'ntp-servers', kind: 'ipv4s' },
-  vendorOptions: { code: 43, word: 'vendor-options', kind: 'subOptions' },
+  vendorOptions: { code: 43, word: 'vendor-options', kind: 'closedSubOptions' },
   requestedAddress: { code: 50, word: 'requested-address', kind: 'ipv4' },
   leaseTime: { code: 51, word: 'lease-time', kind: 'u32' },
   overload: { code: 52, word: 'overload', kind: 'u8' },

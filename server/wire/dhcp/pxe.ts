@@ -5,11 +5,10 @@ import type { SubOptions } from './sub-options.js';
 /** PXE 2.1, table 2-1, tag 6: do not search boot servers, take the file named in this offer. */
 const DISCOVERY_CONTROL = 6;
 const USE_FILE_OF_OFFER = 8;
-const END = 255;
 
-/** Option 43 for BIOS PXE ROMs: boot the file of this offer at once. PXE wants the list closed by 255. */
-export function pxeUseFileOfOffer(): Uint8Array {
-  return Uint8Array.of(DISCOVERY_CONTROL, 1, USE_FILE_OF_OFFER, END);
+/** Option 43 for BIOS PXE ROMs: boot the file of this offer at once. */
+export function pxeUseFileOfOffer(): SubOptions {
+  return new Map([[DISCOVERY_CONTROL, Uint8Array.of(USE_FILE_OF_OFFER)]]);
 }
 
 /** iPXE sub-option 176 of option 175: no second wait for a proxy DHCP server, this answer is all (saves 2 s a boot). */

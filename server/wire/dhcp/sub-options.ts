@@ -8,7 +8,7 @@ export type SubOptions = ReadonlyMap<number, Uint8Array>;
 /** An option can be longer than 255 bytes (RFC 3396), each sub-option cannot. */
 const LARGEST = 0xffff;
 const PAD = 0;
-const END = 255;
+export const SUB_OPTIONS_END = 255;
 
 /**
  * The type-length-value lists inside options 43 (RFC 2132, 8.4), 82 (RFC 3046) and 175 (iPXE). Code 0 is padding and code 255
@@ -20,7 +20,7 @@ export function readSubOptions(bytes: Uint8Array, field: string): SubOptions {
   while (reader.remaining > 0) {
     const code = reader.u8(field);
     if (code === PAD) continue;
-    if (code === END) break;
+    if (code === SUB_OPTIONS_END) break;
     const name = `${field}, sub-option ${code}`;
     const length = reader.u8(`${name}, length`);
     found.set(code, reader.bytes(length, name));
@@ -33,7 +33,7 @@ export function writeSubOptions(values: SubOptions, field: string): Uint8Array {
   const writer = new Writer(LARGEST);
   for (const [code, value] of values) {
     const name = `${field}, sub-option ${code}`;
-    if (code === PAD || code === END) throw new WireError(name, 'is not a code that can be sent');
+    if (code === PAD || code === SUB_OPTIONS_END) throw new WireError(name, 'is not a code that can be sent');
     writer.u8(code, name);
     writer.u8(value.length, `${name}, length`);
     writer.bytes(value, name);

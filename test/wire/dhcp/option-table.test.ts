@@ -16,7 +16,7 @@ const rows: { readonly [N in OptionName]: readonly [OptionValue<N>, string] } = 
   interfaceMtu: [1500, '05dc'],
   broadcastAddress: [ip('10.77.0.255'), '0a4d00ff'],
   ntpServers: [[ip('10.77.0.1')], '0a4d0001'],
-  vendorOptions: [new Map([[6, Uint8Array.of(8)]]), '060108'],
+  vendorOptions: [new Map([[6, Uint8Array.of(8)]]), '060108ff'],
   requestedAddress: [ip('10.77.0.5'), '0a4d0005'],
   leaseTime: [0xffffffff, 'ffffffff'],
   overload: [3, '03'],
@@ -70,7 +70,9 @@ test('a closing NUL is not part of a text', () => {
 
 describe('PXE and iPXE', () => {
   test('option 43 for BIOS: discovery control 8, closed by 255', () => {
-    expect(toHex(pxeUseFileOfOffer())).toBe('060108ff');
+    const options = new Map<number, Uint8Array>();
+    setOption(options, 'vendorOptions', pxeUseFileOfOffer());
+    expect(toHex(options.get(43))).toBe('060108ff');
   });
 
   test('option 175: no-pxedhcp', () => {

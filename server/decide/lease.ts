@@ -1,0 +1,123 @@
+import { contains, formatCidr, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
+import type { Lease } from '../domain/lease.js';
+import type { Mac } from '../domain/mac.js';
+import type { Machine } from '../domain/machine.js';
+import type { Subnet } from '../domain/site.js';
+
+/** What the rules need to know of addresses; answered from memory. Times are epoch seconds. */
+export interface Addresses {
+  /** The last lease of this address, expired ones included. */
+  leaseAt(address: Ipv4): Lease | undefined;
+  /** The last leases of this NIC, at most one a subnet. */
+  leasesOf(mac: Mac): readonly Lease[];
+  /** Who was offered the address and has not asked for it yet. */
+  holderOf(address: Ipv4, now: number): Mac | undefined;
+  /** The address that was offered to this NIC in the subnet. */
+  heldBy(mac: Mac, subnet: Subnet, now: number): Ipv4 | undefined;
+  /** The machine whose reserved address this is. */
+  reservedFor(address: Ipv4): Machine | undefined;
+  /** In a pool, and neither the router's nor this server's own. */
+  inPool(address: Ipv4): boolean;
+  /** An address that nobody has, or the one whose offer has waited longest; undefined = the pools are empty. */
+  free(subnet: Subnet, now: number): Ipv4 | undefined;
+}
+
+export interface LeaseSubject {
+  readonly mac: Mac;
+  readonly machine?: Machine | undefined;
+  readonly subnet: Subnet;
+  readonly now: number;
+  readonly addresses: Addresses;
+}
+
+export const isLive = (lease: Lease, now: number): boolean => lease.state !== 'released' && lease.expiresAt > now;
+
+/** The lease that this NIC has in the subnet, live or not. */
+export function leaseInSubnet({ mac, subnet, addresses }: LeaseSubject): Lease | undefined {
+  return addresses.leasesOf(mac).find((lease) => contains(subnet.cidr, lease.address));
+}
+
+/**
+ * `elsewhere`: not an address of this subnet; `taken`: somebody else's, or resting after a DECLINE; `foreign`: in the subnet,
+ * but not one that this server gives.
+ */
+export interface Refusal {
+  readonly kind: 'elsewhere' | 'taken' | 'foreign';
+  readonly reason: string;
+}
+
+/**
+ * Why this NIC may not have the address; undefined = it may. A reservation binds an address to its machine; a live lease or
+ * offer of another NIC keeps it; a declined address rests until its quarantine ends.
+ */
+export function refusalOf(subject: LeaseSubject, address: Ipv4): Refusal | undefined {
+  const { mac, machine, subnet, now, addresses } = subject;
+  const text = formatIpv4(address);
+  const refuse = (kind: Refusal['kind'], problem: string): Refusal => ({ kind, reason: `${text} ${problem}` });
+  if (!contains(subnet.cidr, address)) return refuse('elsewhere', `is not in ${formatCidr(subnet.cidr)}`);
+  const reserved = addresses.reservedFor(address);
+  if (reserved !== undefined && reserved.name !== machine?.name) {
+    return refuse('taken', `is reserved for ${reserved.name}`);
+  }
+  const lease = addresses.leaseAt(address);
+  if (lease !== undefined && isLive(lease, now)) {
+    if (lease.state === 'declined') return refuse('taken', `is in quarantine: ${lease.mac} found it in use`);
+    return lease.mac === mac ? undefined : refuse('taken', `is leased to ${lease.mac}`);
+  }
+  const holder = addresses.holderOf(address, now);
+  if (holder !== undefined && holder !== mac) return refuse('taken', `is offered to ${holder}`);
+  if (reserved === undefined && !addresses.inPool(address)) return refuse('foreign', 'is not in a pool');
+  return undefined;
+}
+
+export type AddressChoice =
+  | { readonly kind: 'address'; readonly address: Ipv4; readonly why: string }
+  | { readonly kind: 'none'; readonly reason: string };
+
+/**
+ * The address to offer (RFC 2131, section 4.3.1): the reservation, else the one it has or had, else the one it was offered a
+ * moment ago, else the one it asks for, else a free one. So one NIC keeps its address through firmware, iPXE and OS.
+ */
+export function chooseAddress(subject: LeaseSubject, requested: Ipv4 | undefined): AddressChoice {
+  const { machine, subnet, mac, now, addresses } = subject;
+  const wishes: readonly (readonly [Ipv4 | undefined, string])[] = [
+    [inSubnet(machine?.address, subnet), 'reserved for the machine'],
+    [leaseInSubnet(subject)?.address, 'its last lease'],
+    [addresses.heldBy(mac, subnet, now), 'offered before'],
+    [inSubnet(requested, subnet), 'asked for'],
+  ];
+  for (const [address, why] of wishes) {
+    if (address !== undefined && refusalOf(subject, address) === undefined) return { kind: 'address', address, why };
+  }
+  const free = addresses.free(subnet, now);
+  if (free !== undefined) return { kind: 'address', address: free, why: 'free' };
+  const taken = machine?.address === undefined ? undefined : refusalOf(subject, machine.address);
+  return {
+    kind: 'none',
+    reason: `no address is free in ${formatCidr(subnet.cidr)}${taken === undefined ? '' : ` (${taken.reason})`}`,
+  };
+}
+
+function inSubnet(address: Ipv4 | undefined, subnet: Subnet): Ipv4 | undefined {
+  return address !== undefined && contains(subnet.cidr, address) ? address : undefined;
+}
+
+/** The lease as it is after the ACK. A renewal keeps the time at which it started. */
+export function grantedLease(
+  subject: LeaseSubject,
+  address: Ipv4,
+  seen: { readonly clientId?: string | undefined; readonly hostname?: string | undefined },
+): Lease {
+  const { mac, subnet, now, addresses } = subject;
+  const before = addresses.leaseAt(address);
+  const renewed = before?.mac === mac && before.state === 'active' && isLive(before, now);
+  return {
+    address,
+    mac,
+    ...(seen.clientId === undefined ? {} : { clientId: seen.clientId }),
+    ...(seen.hostname === undefined ? {} : { hostname: seen.hostname }),
+    state: 'active',
+    startedAt: renewed ? before.startedAt : now,
+    expiresAt: now + subnet.leaseSeconds,
+  };
+}

@@ -1,0 +1,171 @@
+import { formatCidr, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
+import type { Lease } from '../domain/lease.js';
+import { hex } from '../wire/dhcp/option-kinds.js';
+import { getOption } from '../wire/dhcp/options.js';
+import type { DhcpPacket } from '../wire/dhcp/packet.js';
+import { answer, refuse, step } from './answer.js';
+import type { DhcpContext, DhcpDecision } from './dhcp-decision.js';
+import { chooseAddress, grantedLease, isLive, type LeaseSubject, leaseInSubnet, refusalOf } from './lease.js';
+
+/** What to do with one packet of a client (RFC 2131, section 4.3). Pure: reads `context`, changes nothing. */
+export function decideDhcp(request: DhcpPacket, context: DhcpContext): DhcpDecision {
+  const { subnet } = context;
+  if (request.op !== 'request') return ignore('a reply of another server, not a request');
+  if (subnet.mode !== 'full') {
+    return ignore(`the subnet ${formatCidr(subnet.cidr)} is in mode ${subnet.mode}: nothing is answered`);
+  }
+  const type = getOption(request.options, 'messageType');
+  switch (type) {
+    case 'discover':
+      return decideDiscover(request, context);
+    case 'request':
+      return decideRequest(request, context);
+    case 'decline':
+      return decideDecline(request, context);
+    case 'release':
+      return decideRelease(request, context);
+    case 'inform':
+      return decideInform(request, context);
+    case 'offer':
+    case 'ack':
+    case 'nak':
+      return ignore(`a client cannot send a DHCP ${type}`);
+    case undefined:
+      return ignore('BOOTP without a DHCP message type (option 53) is not served');
+  }
+}
+
+function decideDiscover(request: DhcpPacket, context: DhcpContext): DhcpDecision {
+  const choice = chooseAddress(subjectOf(context), getOption(request.options, 'requestedAddress'));
+  if (choice.kind === 'none') return ignore(choice.reason);
+  return { ...answer(request, context, 'offer', choice.address, choice.why), hold: choice.address };
+}
+
+/** The four states of a client that sends REQUEST are told apart by three fields (RFC 2131, table 4). */
+function decideRequest(request: DhcpPacket, context: DhcpContext): DhcpDecision {
+  const chosenServer = getOption(request.options, 'serverId');
+  const requested = getOption(request.options, 'requestedAddress');
+  if (chosenServer !== undefined) {
+    if (!isUs(context, chosenServer)) return ignore(`it chose another DHCP server, ${formatIpv4(chosenServer)}`);
+    const address = requested ?? request.ciaddr;
+    if (address === UNSPECIFIED) return ignore('a REQUEST that names no address');
+    return grantOrRefuse(request, context, address, 'selected');
+  }
+  if (request.ciaddr !== UNSPECIFIED) return decideRenewal(request, context);
+  if (requested !== undefined) return decideReboot(request, context, requested);
+  return ignore('a REQUEST that names no address');
+}
+
+/**
+ * INIT-REBOOT: it remembers an address. NAK when that is on another wire, somebody else's, or not the one on record; silence
+ * when nothing is on record (RFC 2131, section 4.3.2: another server of this wire may know better).
+ */
+function decideReboot(request: DhcpPacket, context: DhcpContext, address: Ipv4): DhcpDecision {
+  const subject = subjectOf(context);
+  const refusal = refusalOf(subject, address);
+  if (refusal?.kind === 'elsewhere' || refusal?.kind === 'taken') return refuse(request, context, refusal.reason);
+  const onRecord = reservedAddress(subject) ?? leaseInSubnet(subject)?.address;
+  if (onRecord === undefined) {
+    return ignore(`it remembers ${formatIpv4(address)}, and nothing is on record here`);
+  }
+  if (onRecord !== address) return refuse(request, context, `its address is ${formatIpv4(onRecord)}`);
+  return grantOrRefuse(request, context, address, 'remembered');
+}
+
+/** The reservation, unless somebody else still sits on it. */
+function reservedAddress(subject: LeaseSubject): Ipv4 | undefined {
+  const address = subject.machine?.address;
+  return address === undefined || refusalOf(subject, address) !== undefined ? undefined : address;
+}
+
+/**
+ * RENEWING and REBINDING. An address of ours that is its own or free is extended, so that a machine in service keeps it even
+ * when a reservation waits for its next boot; an address that is somebody else's is refused; one that we do not give may
+ * belong to another server of this wire.
+ */
+function decideRenewal(request: DhcpPacket, context: DhcpContext): DhcpDecision {
+  const refusal = refusalOf(subjectOf(context), request.ciaddr);
+  if (refusal === undefined || refusal.kind === 'taken') {
+    return grantOrRefuse(request, context, request.ciaddr, 'renewed');
+  }
+  return ignore(`it renews an address that this server did not give: ${refusal.reason}`);
+}
+
+function grantOrRefuse(request: DhcpPacket, context: DhcpContext, address: Ipv4, why: string): DhcpDecision {
+  const subject = subjectOf(context);
+  const refusal = refusalOf(subject, address);
+  if (refusal !== undefined) return refuse(request, context, refusal.reason);
+  const clientId = request.options.get(61);
+  const lease = grantedLease(subject, address, {
+    clientId: clientId === undefined ? undefined : hex(clientId),
+    hostname: context.facts.hostname,
+  });
+  return {
+    ...answer(request, context, 'ack', address, why),
+    change: { lease, expected: context.addresses.leaseAt(address) },
+    onConflict: () => refuse(request, context, `${formatIpv4(address)} was taken by another server`),
+  };
+}
+
+/** The client found its address in use (ARP): nobody gets it until the quarantine, one lease time, is over. */
+function decideDecline(request: DhcpPacket, context: DhcpContext): DhcpDecision {
+  const { addresses, facts, now, subnet } = context;
+  const server = getOption(request.options, 'serverId');
+  const address = getOption(request.options, 'requestedAddress');
+  if (address === undefined) return ignore('a DECLINE that names no address');
+  if (server !== undefined && !isUs(context, server)) return ignore('a DECLINE meant for another DHCP server');
+  const lease = addresses.leaseAt(address);
+  const its = (lease?.mac === facts.mac && isLive(lease, now)) || addresses.holderOf(address, now) === facts.mac;
+  if (!its || lease?.state === 'declined') return ignore(`a DECLINE of ${formatIpv4(address)}, which it does not have`);
+  const declined: Lease = {
+    address,
+    mac: facts.mac,
+    state: 'declined',
+    startedAt: now,
+    expiresAt: now + subnet.leaseSeconds,
+  };
+  return {
+    kind: 'record',
+    change: { lease: declined, expected: lease },
+    step: step(
+      context,
+      'decline',
+      `found ${formatIpv4(address)} in use by somebody else: quarantined for ${subnet.leaseSeconds} s`,
+      address,
+    ),
+  };
+}
+
+/** The address is free again, and kept in mind for the same NIC. Never answered. */
+function decideRelease(request: DhcpPacket, context: DhcpContext): DhcpDecision {
+  const { addresses, facts, now } = context;
+  const server = getOption(request.options, 'serverId');
+  if (server !== undefined && !isUs(context, server)) return ignore('a RELEASE meant for another DHCP server');
+  const lease = addresses.leaseAt(request.ciaddr);
+  if (lease === undefined || lease.mac !== facts.mac || lease.state !== 'active' || !isLive(lease, now)) {
+    return ignore(`a RELEASE of ${formatIpv4(request.ciaddr)}, which it does not have`);
+  }
+  return {
+    kind: 'record',
+    change: { lease: { ...lease, state: 'released', expiresAt: now }, expected: lease },
+    step: step(context, 'release', `gives back ${formatIpv4(lease.address)}`, lease.address),
+  };
+}
+
+/** It has an address from elsewhere and asks for the rest: no yiaddr and no lease time (RFC 2131, section 4.3.5). */
+function decideInform(request: DhcpPacket, context: DhcpContext): DhcpDecision {
+  if (request.ciaddr === UNSPECIFIED) return ignore('an INFORM without the address to answer to');
+  return answer(request, context, 'ack', undefined, 'asked for options only');
+}
+
+function subjectOf({ facts, machine, subnet, now, addresses }: DhcpContext): LeaseSubject {
+  return { mac: facts.mac, machine, subnet, now, addresses };
+}
+
+function isUs({ serverId, ownAddresses }: DhcpContext, address: Ipv4): boolean {
+  return address === serverId || ownAddresses.includes(address);
+}
+
+function ignore(reason: string): DhcpDecision {
+  return { kind: 'ignore', reason };
+}

@@ -1,0 +1,64 @@
+import { type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
+import type { MessageType } from '../wire/dhcp/option-kinds.js';
+import { OPTIONS, type OptionName, type OptionValue } from '../wire/dhcp/option-table.js';
+import { setOption } from '../wire/dhcp/options.js';
+import type { DhcpPacket } from '../wire/dhcp/packet.js';
+
+/** Named options in the order they go out. */
+export type ReplyOptions = { readonly [N in OptionName]?: OptionValue<N> | undefined };
+
+export interface ReplyContent {
+  readonly type: MessageType;
+  /** Option 54: how the client names this server from now on. */
+  readonly serverId: Ipv4;
+  readonly yiaddr?: Ipv4;
+  /** Where the boot file lies. */
+  readonly siaddr?: Ipv4;
+  readonly file?: string;
+  readonly options?: ReplyOptions;
+}
+
+/**
+ * The one place that keeps the invariants of a reply (RFC 2131, table 3): xid, chaddr, flags and giaddr come back as they were;
+ * the client id is echoed (RFC 6842), the machine id too (RFC 4578, section 2.3), the relay's option 82 last (RFC 3046, 2.2).
+ */
+export function replyTo(request: DhcpPacket, content: ReplyContent): DhcpPacket {
+  const options = new Map<number, Uint8Array>();
+  setOption(options, 'messageType', content.type);
+  setOption(options, 'serverId', content.serverId);
+  const named = content.options ?? {};
+  for (const name of Object.keys(named) as OptionName[]) copyNamed(options, named, name);
+  echo(request, options, 'clientUuid');
+  echo(request, options, 'clientId');
+  echo(request, options, 'relayAgent');
+  const refused = content.type === 'nak';
+  return {
+    op: 'reply',
+    htype: request.htype,
+    hlen: request.hlen,
+    hops: 0,
+    xid: request.xid,
+    secs: 0,
+    // RFC 2131, section 4.3.2: the relay must broadcast a NAK, since the client's address is void.
+    flags: refused && request.giaddr !== UNSPECIFIED ? { ...request.flags, broadcast: true } : request.flags,
+    ciaddr: content.type === 'ack' ? request.ciaddr : UNSPECIFIED,
+    yiaddr: content.yiaddr ?? UNSPECIFIED,
+    siaddr: content.siaddr ?? UNSPECIFIED,
+    giaddr: request.giaddr,
+    chaddr: request.chaddr,
+    sname: '',
+    file: content.file ?? '',
+    options,
+  };
+}
+
+function copyNamed<N extends OptionName>(into: Map<number, Uint8Array>, options: ReplyOptions, name: N): void {
+  const value: OptionValue<N> | undefined = options[name];
+  if (value !== undefined) setOption(into, name, value);
+}
+
+function echo(request: DhcpPacket, options: Map<number, Uint8Array>, name: OptionName): void {
+  const { code } = OPTIONS[name];
+  const bytes = request.options.get(code);
+  if (bytes !== undefined) options.set(code, bytes);
+}

@@ -1,0 +1,127 @@
+import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
+import { unavailable } from '../domain/errors.js';
+import { type Mac, macToBytes } from '../domain/mac.js';
+
+// Numbers of Linux (x86-64 and arm64 agree on all of them).
+const AF_INET = 2;
+const AF_PACKET = 17;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_BROADCAST = 6;
+const SO_RCVBUF = 8;
+const SO_BINDTODEVICE = 25;
+const ETHERTYPE_IPV4 = 0x0800;
+/** Room for a few thousand requests: a rack that is switched on asks all at once. The kernel gives at most net.core.rmem_max. */
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+
+interface Libc {
+  readonly socket: (domain: number, type: number, protocol: number) => number;
+  readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;
+  readonly bind: (fd: number, address: Uint8Array, length: number) => number;
+  readonly sendto: (
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ) => number;
+  readonly close: (fd: number) => number;
+  readonly if_nametoindex: (name: string) => number;
+}
+
+let libc: Libc | undefined;
+
+/** The C library that runs this process; opened at the first use, since import must do nothing. */
+function c(): Libc {
+  if (libc === undefined) {
+    const library = koffi.load(null);
+    libc = {
+      socket: library.func('int socket(int domain, int type, int protocol)'),
+      setsockopt: library.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)'),
+      bind: library.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
+      sendto: library.func(
+        'long sendto(int fd, const uint8_t *bytes, size_t length, int flags, const uint8_t *address, uint32_t size)',
+      ),
+      close: library.func('int close(int fd)'),
+      if_nametoindex: library.func('unsigned int if_nametoindex(const char *name)'),
+    };
+  }
+  return libc;
+}
+
+/**
+ * A UDP socket on 0.0.0.0:`port` that hears and sends on one interface only (SO_BINDTODEVICE): dgram alone cannot tell which
+ * interface a broadcast came from. Give the fd to `dgram.Socket.bind({ fd })`, which then owns it. Throws `unavailable`.
+ */
+export function openUdpOnInterface(name: string, port: number): number {
+  const fd = check(c().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), 'open a UDP socket');
+  try {
+    setInt(fd, SO_REUSEADDR, 1);
+    setInt(fd, SO_BROADCAST, 1);
+    setInt(fd, SO_RCVBUF, RECEIVE_BUFFER);
+    const device = Buffer.from(`${name}\0`, 'latin1');
+    check(c().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, device.length), `bind a socket to ${name}`, {
+      EPERM: 'run as root, or give the process CAP_NET_RAW',
+      ENODEV: 'correct listen.interfaces',
+    });
+    const address = Buffer.alloc(16);
+    address.writeUInt16LE(AF_INET, 0);
+    address.writeUInt16BE(port, 2);
+    check(c().bind(fd, address, address.length), `listen on UDP ${port} of ${name}`, {
+      EACCES: 'run as root, or give the process CAP_NET_BIND_SERVICE',
+      EADDRINUSE: `stop the other DHCP server (find it: ss -ulpn 'sport = :${port}')`,
+    });
+    return fd;
+  } catch (error) {
+    c().close(fd);
+    throw error;
+  }
+}
+
+/** Sends IPv4 packets to a MAC address, whether or not the kernel knows a way to their IPv4 address. */
+export interface LinkSender {
+  /** Throws `unavailable` with the system's reason. */
+  send(packet: Uint8Array, to: Mac): void;
+  close(): void;
+}
+
+/** An AF_PACKET socket that only sends (protocol 0 hears nothing). Needs CAP_NET_RAW. Throws `unavailable`. */
+export function openLinkSender(name: string): LinkSender {
+  const index = c().if_nametoindex(name);
+  if (index === 0) throw unavailable(`there is no interface ${name}`, { remedy: 'correct listen.interfaces' });
+  const fd = check(c().socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0), `open a packet socket on ${name}`, {
+    EPERM: 'run as root, or give the process CAP_NET_RAW',
+  });
+  return {
+    send(packet, to) {
+      // struct sockaddr_ll: family, protocol (big-endian), interface index, ARP type, packet type, address length, address.
+      const address = Buffer.alloc(20);
+      address.writeUInt16LE(AF_PACKET, 0);
+      address.writeUInt16BE(ETHERTYPE_IPV4, 2);
+      address.writeInt32LE(index, 4);
+      address.writeUInt8(6, 11);
+      address.set(macToBytes(to), 12);
+      check(c().sendto(fd, packet, packet.length, 0, address, address.length), `send to ${to} on ${name}`);
+    },
+    close() {
+      c().close(fd);
+    },
+  };
+}
+
+function setInt(fd: number, name: number, value: number): void {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  check(c().setsockopt(fd, SOL_SOCKET, name, bytes, bytes.length), `set socket option ${name}`);
+}
+
+function check(result: number, doing: string, remedies: Readonly<Record<string, string>> = {}): number {
+  if (result >= 0) return result;
+  const name = getSystemErrorName(-koffi.errno());
+  const remedy = remedies[name];
+  throw unavailable(`cannot ${doing}: ${name}`, remedy === undefined ? {} : { remedy });
+}

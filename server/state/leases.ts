@@ -1,0 +1,278 @@
+import { broadcastOf, contains, type Ipv4 } from '../domain/ipv4.js';
+import type { Lease, LeaseChange } from '../domain/lease.js';
+import type { Mac } from '../domain/mac.js';
+import type { Machine } from '../domain/machine.js';
+import type { Subnet } from '../domain/site.js';
+import { AddressPool } from './address-pool.js';
+import { MinHeap } from './min-heap.js';
+
+/** The part of the store that makes leases durable (domain/ports.ts). */
+export interface LeaseStore {
+  claimLease(lease: Lease, expected: Lease | undefined): Promise<'ok' | 'conflict'>;
+}
+
+export interface LeaseBookOptions {
+  /** As loaded from the store. */
+  readonly leases: Iterable<Lease>;
+  readonly subnets: readonly Subnet[];
+  /** Never given from a pool: addresses of this server. Routers and the ends of a subnet are left out anyway. */
+  readonly excluded: Iterable<Ipv4>;
+  /** The machine whose reserved address this is; asked at each use, so reservations may change at any time. */
+  readonly reservedFor: (address: Ipv4) => Machine | undefined;
+  readonly store: LeaseStore;
+}
+
+interface Hold {
+  readonly address: Ipv4;
+  readonly mac: Mac;
+  readonly until: number;
+}
+
+/** How long an OFFER keeps its address: PXE ROMs wait up to 32 s for offers, iPXE retries within that. */
+export const HOLD_SECONDS = 60;
+
+/**
+ * Who has, had or was offered which address; every question is O(1), allocation too on average. Changed only together with
+ * the store: `save` puts the lease in at once, so that packets that follow see it, and takes it back when the store refuses;
+ * nobody may answer before `save` has resolved. Times are epoch seconds.
+ */
+export class LeaseBook {
+  readonly #options: LeaseBookOptions;
+  readonly #leases = new Map<Ipv4, Lease>();
+  readonly #holds = new Map<Ipv4, Hold>();
+  readonly #leasedTo = new Map<Mac, Set<Ipv4>>();
+  readonly #heldFor = new Map<Mac, Set<Ipv4>>();
+  readonly #pools: readonly { readonly subnet: Subnet; readonly pool: AddressPool }[];
+  readonly #excluded: Set<Ipv4>;
+  /** Address and the time at which its lease may be over. */
+  readonly #ends = new MinHeap<Ipv4>();
+  /** In the order of their ends, since all last equally long. */
+  readonly #holdQueue: Hold[] = [];
+  #holdHead = 0;
+  /** Addresses with a change on its way to the store, and what is known to be durable there. */
+  readonly #flights = new Map<Ipv4, { durable: Lease | undefined; open: number }>();
+
+  constructor(options: LeaseBookOptions) {
+    this.#options = options;
+    this.#excluded = new Set(options.excluded);
+    this.#pools = options.subnets.map((subnet) => ({ subnet, pool: new AddressPool(subnet.pools) }));
+    for (const { cidr, router } of options.subnets) {
+      if (router !== undefined) this.#excluded.add(router);
+      if (cidr.prefix < 31) this.#excluded.add(cidr.network).add(broadcastOf(cidr));
+    }
+    for (const lease of options.leases) this.#put(lease, lease.address);
+  }
+
+  /** Every lease on record, expired and released ones too, in no order. */
+  all(): Iterable<Lease> {
+    return this.#leases.values();
+  }
+
+  /** The address this NIC was given; the one that lasts longest if there are several. */
+  addressOf(mac: Mac): Ipv4 | undefined {
+    return this.#newest(mac)?.address;
+  }
+
+  leaseAt(address: Ipv4): Lease | undefined {
+    return this.#leases.get(address);
+  }
+
+  leasesOf(mac: Mac): readonly Lease[] {
+    const found: Lease[] = [];
+    for (const address of this.#leasedTo.get(mac) ?? []) {
+      const lease = this.#leases.get(address);
+      if (lease !== undefined && lease.state !== 'declined') found.push(lease);
+    }
+    return found.sort((a, b) => b.expiresAt - a.expiresAt);
+  }
+
+  holderOf(address: Ipv4, now: number): Mac | undefined {
+    const hold = this.#holds.get(address);
+    return hold === undefined || hold.until <= now ? undefined : hold.mac;
+  }
+
+  heldBy(mac: Mac, subnet: Subnet, now: number): Ipv4 | undefined {
+    for (const address of this.#heldFor.get(mac) ?? []) {
+      if (contains(subnet.cidr, address) && this.holderOf(address, now) === mac) return address;
+    }
+    return undefined;
+  }
+
+  reservedFor(address: Ipv4): Machine | undefined {
+    return this.#options.reservedFor(address);
+  }
+
+  inPool(address: Ipv4): boolean {
+    return !this.#excluded.has(address) && this.#poolOf(address)?.includes(address) === true;
+  }
+
+  /**
+   * A free address; when all that are left were offered and not taken, the one whose offer is oldest, so that a flood of
+   * DISCOVERs cannot empty a pool.
+   */
+  free(subnet: Subnet, now: number): Ipv4 | undefined {
+    this.#expire(now);
+    const pool = this.#pools.find((entry) => sameCidr(entry.subnet, subnet))?.pool;
+    if (pool === undefined) return undefined;
+    const isFree = (address: Ipv4): boolean =>
+      !this.#holds.has(address) && !this.#isLeased(address, now) && this.#mayBeGiven(address);
+    return pool.peek(isFree, now) ?? this.#oldestHold(subnet, now);
+  }
+
+  /** Keeps `address` for this NIC until its REQUEST comes; an earlier offer to it in the subnet is dropped. */
+  hold(address: Ipv4, mac: Mac, now: number): void {
+    this.#expire(now);
+    for (const other of this.#heldFor.get(mac) ?? []) {
+      if (this.#poolOf(other) === this.#poolOf(address)) this.#dropHold(other);
+    }
+    this.#dropHold(address);
+    const hold = { address, mac, until: now + HOLD_SECONDS };
+    this.#holds.set(address, hold);
+    addTo(this.#heldFor, mac, address);
+    this.#holdQueue.push(hold);
+  }
+
+  /**
+   * Makes the change durable. `conflict`: another server has the address; it rests here for its lease time. Rejects with the
+   * store's error; then nothing has changed.
+   */
+  async save(change: LeaseChange, now: number): Promise<'ok' | 'conflict'> {
+    const { lease, expected } = change;
+    const { address } = lease;
+    const flight = this.#flights.get(address) ?? { durable: expected, open: 0 };
+    this.#flights.set(address, flight);
+    flight.open++;
+    this.#expire(now);
+    this.#put(lease, address);
+    let outcome: 'ok' | 'conflict' | undefined;
+    try {
+      outcome = await this.#options.store.claimLease(lease, expected);
+      if (outcome === 'conflict' && flight.durable !== expected) {
+        // Not another server: the change that this one follows has failed, so what it expects was never written.
+        outcome = await this.#options.store.claimLease(lease, flight.durable);
+      }
+      if (outcome === 'ok') flight.durable = lease;
+      return outcome;
+    } finally {
+      flight.open--;
+      if (flight.open === 0) this.#flights.delete(address);
+      if (outcome !== 'ok' && this.#leases.get(address) === lease) {
+        this.#put(
+          outcome === 'conflict' ? { ...lease, state: 'declined', mac: UNKNOWN_OWNER } : flight.durable,
+          address,
+        );
+      }
+    }
+  }
+
+  /**
+   * Extends the lease of a machine that keeps its address statically and speaks to us by heartbeats. Writes only when half of
+   * the lease time is over, as a DHCP client would. False = it has no lease that can be extended.
+   */
+  async renew(mac: Mac, now: number): Promise<boolean> {
+    const lease = this.#newest(mac);
+    const subnet = this.#options.subnets.find(({ cidr }) => lease !== undefined && contains(cidr, lease.address));
+    if (lease === undefined || subnet === undefined || lease.state !== 'active') return false;
+    const holder = this.holderOf(lease.address, now);
+    if (lease.expiresAt <= now && holder !== undefined && holder !== mac) return false;
+    if (lease.expiresAt - now > subnet.leaseSeconds / 2) return true;
+    const change = { lease: { ...lease, expiresAt: now + subnet.leaseSeconds }, expected: lease };
+    const outcome = await this.save(change, now);
+    return outcome === 'ok';
+  }
+
+  #newest(mac: Mac): Lease | undefined {
+    return this.leasesOf(mac).find((lease) => lease.state === 'active');
+  }
+
+  #poolOf(address: Ipv4): AddressPool | undefined {
+    return this.#pools.find(({ subnet }) => contains(subnet.cidr, address))?.pool;
+  }
+
+  #isLeased(address: Ipv4, now: number): boolean {
+    const lease = this.#leases.get(address);
+    return lease !== undefined && lease.state !== 'released' && lease.expiresAt > now;
+  }
+
+  #mayBeGiven(address: Ipv4): boolean {
+    return !this.#excluded.has(address) && this.#options.reservedFor(address) === undefined;
+  }
+
+  #put(lease: Lease | undefined, address: Ipv4): void {
+    const before = this.#leases.get(address);
+    if (before !== undefined && before.mac !== lease?.mac) removeFrom(this.#leasedTo, before.mac, address);
+    if (lease === undefined) {
+      this.#leases.delete(address);
+      this.#poolOf(address)?.giveBack(address);
+      return;
+    }
+    this.#leases.set(address, lease);
+    addTo(this.#leasedTo, lease.mac, address);
+    this.#dropHold(address);
+    if (lease.state === 'released') this.#poolOf(address)?.giveBack(address);
+    else this.#ends.push(lease.expiresAt, address);
+  }
+
+  #dropHold(address: Ipv4): void {
+    const hold = this.#holds.get(address);
+    if (hold === undefined) return;
+    this.#holds.delete(address);
+    removeFrom(this.#heldFor, hold.mac, address);
+    this.#poolOf(address)?.giveBack(address);
+  }
+
+  #expire(now: number): void {
+    for (let hold = this.#oldest(); hold !== undefined && hold.until <= now; hold = this.#oldest()) {
+      this.#dropHold(hold.address);
+    }
+    for (let address = this.#ends.popDue(now); address !== undefined; address = this.#ends.popDue(now)) {
+      if (!this.#isLeased(address, now)) this.#poolOf(address)?.giveBack(address);
+    }
+  }
+
+  /** The oldest hold that still stands; those replaced meanwhile are skipped. */
+  #oldest(): Hold | undefined {
+    for (;;) {
+      const hold = this.#holdQueue[this.#holdHead];
+      if (hold === undefined) {
+        this.#holdQueue.length = 0;
+        this.#holdHead = 0;
+        return undefined;
+      }
+      if (this.#holds.get(hold.address) === hold) return hold;
+      this.#holdHead++;
+      if (this.#holdHead > 1024 && this.#holdHead * 2 > this.#holdQueue.length) {
+        this.#holdQueue.splice(0, this.#holdHead);
+        this.#holdHead = 0;
+      }
+    }
+  }
+
+  #oldestHold(subnet: Subnet, now: number): Ipv4 | undefined {
+    for (let i = this.#holdHead; i < this.#holdQueue.length; i++) {
+      const hold = this.#holdQueue[i];
+      if (hold === undefined || this.#holds.get(hold.address) !== hold) continue;
+      const { address } = hold;
+      if (contains(subnet.cidr, address) && !this.#isLeased(address, now) && this.#mayBeGiven(address)) return address;
+    }
+    return undefined;
+  }
+}
+
+/** Stands in a quarantined address whose owner only the other server knows. */
+const UNKNOWN_OWNER = '00:00:00:00:00:00' as Mac;
+
+const sameCidr = (a: Subnet, b: Subnet): boolean =>
+  a.cidr.network === b.cidr.network && a.cidr.prefix === b.cidr.prefix;
+
+function addTo(index: Map<Mac, Set<Ipv4>>, mac: Mac, address: Ipv4): void {
+  const addresses = index.get(mac);
+  if (addresses === undefined) index.set(mac, new Set([address]));
+  else addresses.add(address);
+}
+
+function removeFrom(index: Map<Mac, Set<Ipv4>>, mac: Mac, address: Ipv4): void {
+  const addresses = index.get(mac);
+  addresses?.delete(address);
+  if (addresses?.size === 0) index.delete(mac);
+}
