@@ -2,6 +2,7 @@ import type { BootSession } from '../domain/boot-session.js';
 import type { Change } from '../domain/desired.js';
 import type { Digest } from '../domain/digest.js';
 import type { Image } from '../domain/image.js';
+import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine, Observed } from '../domain/machine.js';
 import type { Snapshot } from '../domain/ports.js';
@@ -26,6 +27,7 @@ export class State {
   readonly sessions = new Map<string, BootSession>();
   readonly #byMac = new Map<Mac, Machine>();
   readonly #byUuid = new Map<string, Machine>();
+  readonly #byAddress = new Map<Ipv4, Machine>();
   readonly #byDigest = new Map<Digest, Image>();
 
   constructor(snapshot: Snapshot, profiles: Iterable<Profile>) {
@@ -44,6 +46,11 @@ export class State {
 
   machineByUuid(uuid: string): Machine | undefined {
     return this.#byUuid.get(uuid);
+  }
+
+  /** The machine whose reserved address this is. */
+  machineByAddress(address: Ipv4): Machine | undefined {
+    return this.#byAddress.get(address);
   }
 
   /** `name` = its `stable` version, `name:word` = that version or tag. */
@@ -106,6 +113,7 @@ export class State {
     this.machines.set(machine.name, machine);
     for (const mac of machine.macs) this.#byMac.set(mac, machine);
     if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid, machine);
+    if (machine.address !== undefined) this.#byAddress.set(machine.address, machine);
   }
 
   #removeMachine(name: string): void {
@@ -114,5 +122,6 @@ export class State {
     this.machines.delete(name);
     for (const mac of old.macs) if (this.#byMac.get(mac) === old) this.#byMac.delete(mac);
     if (old.uuid !== undefined && this.#byUuid.get(old.uuid) === old) this.#byUuid.delete(old.uuid);
+    if (old.address !== undefined && this.#byAddress.get(old.address) === old) this.#byAddress.delete(old.address);
   }
 }
