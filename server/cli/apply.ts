@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from './cli.js';
 import { withExamples } from './examples.js';
-import { addSiteFileOptions, paintDiff, type SiteFileOptions, sendSiteFile } from './site-file.js';
+import { addSiteFileOptions, changeLines, type SiteFileOptions, sendSiteFile } from './site-file.js';
 
 /** `anybios apply -f site.yaml` */
 export function registerApply(program: Command, cli: Cli): void {
@@ -9,13 +9,10 @@ export function registerApply(program: Command, cli: Cli): void {
     .command('apply')
     .description('make the site what a file says: adds and changes, removes only with --prune')
     .action(async (options: SiteFileOptions & { readonly dryRun?: boolean }) => {
-      const { answer, count, text } = await sendSiteFile(cli, options, options.dryRun === true);
-      const done = options.dryRun === true ? 'would be made' : 'made';
-      cli.print(answer, () =>
-        count === 0
-          ? ['nothing to change']
-          : [...paintDiff(cli, text), `${count} change${count === 1 ? '' : 's'} ${done}`],
-      );
+      const { answer, changes } = await sendSiteFile(cli, options, options.dryRun === true);
+      const count = `${changes.length} change${changes.length === 1 ? '' : 's'}`;
+      const sum = options.dryRun === true ? `${count} would be made` : `${count} made`;
+      cli.print(answer, () => (changes.length === 0 ? ['nothing to change'] : [...changeLines(cli, changes), sum]));
     });
   withExamples(addSiteFileOptions(apply).option('--dry-run', 'only say what would change'), [
     ['the site', 'apply -f site.yaml'],

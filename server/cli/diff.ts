@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from './cli.js';
 import { withExamples } from './examples.js';
 import { EXIT } from './failure.js';
-import { addSiteFileOptions, paintDiff, type SiteFileOptions, sendSiteFile } from './site-file.js';
+import { addSiteFileOptions, changeLines, type SiteFileOptions, sendSiteFile } from './site-file.js';
 
 /** `anybios diff -f site.yaml`; exit codes as diff(1): 0 = the same, 1 = differences, 2 or 3 = trouble. */
 export function registerDiff(program: Command, cli: Cli): void {
@@ -10,9 +10,9 @@ export function registerDiff(program: Command, cli: Cli): void {
     .command('diff')
     .description('show what "apply" would change; exit code 1 if anything, 0 if nothing')
     .action(async (options: SiteFileOptions) => {
-      const { answer, count, text } = await sendSiteFile(cli, options, true);
-      if (count > 0) cli.exitCode = EXIT.failed;
-      cli.print(answer, () => (count === 0 ? [] : paintDiff(cli, text)));
+      const { answer, changes } = await sendSiteFile(cli, options, true);
+      if (changes.length > 0) cli.exitCode = EXIT.failed;
+      cli.print(answer, () => changeLines(cli, changes));
     });
   withExamples(addSiteFileOptions(diff), [['before applying', 'diff -f site.yaml']]);
 }

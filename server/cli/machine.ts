@@ -53,10 +53,10 @@ export function registerMachine(program: Command, cli: Cli): void {
       .command('approve')
       .description('make a discovered machine a machine of the site')
       .argument('<mac>', 'its MAC, as "machine list" shows it')
-      .option('--name <name>', 'name of the new machine')
+      .requiredOption('--name <name>', 'its name from now on')
       .option('--role <role>', 'its role')
       .option('--address <address>', 'address to reserve for it')
-      .action(async (mac: string, options: { name?: string; role?: string; address?: string }) => {
+      .action(async (mac: string, options: { name: string; role?: string; address?: string }) => {
         const api = await cli.connect();
         const answer = await api.request('POST', `${at(mac)}/approve`, { json: options });
         cli.print(answer, () => {
@@ -184,19 +184,23 @@ function explainLines(cli: Cli, answer: unknown): readonly string[] {
   const { lines } = readAnswer(explanationSchema, answer, 'explanation');
   const rows = lines.map(({ what, value, why }) => ({ what, value: printable(valueText(value)), why: printable(why) }));
   const whatWidth = Math.max(0, ...rows.map((row) => displayWidth(row.what)));
-  const valueWidth = Math.max(0, ...rows.map((row) => displayWidth(row.value)));
-  const whyWidth = Math.max(0, ...rows.map((row) => displayWidth(row.why)));
+  const short = rows.map((row) => displayWidth(row.value)).filter((columns) => columns <= VALUE_COLUMNS);
+  const valueWidth = Math.max(0, ...short);
   const width = cli.width ?? Number.POSITIVE_INFINITY;
-  if (whatWidth + valueWidth + whyWidth + 4 <= width) {
-    return rows.map((r) => `${padEnd(r.what, whatWidth)}  ${padEnd(r.value, valueWidth)}  ${cli.style.dim(r.why)}`);
-  }
-  // Nothing of an explanation is cut: what does not fit goes on in the next line, the reason below its value.
-  const room = width - whatWidth - 2;
-  return rows.flatMap((row) => [
-    ...wrap(row.value, room).map((line, index) => `${padEnd(index === 0 ? row.what : '', whatWidth)}  ${line}`),
-    ...wrap(row.why, room - 2).map((line) => `${' '.repeat(whatWidth + 4)}${cli.style.dim(line)}`),
-  ]);
+  return rows.flatMap(({ what, value, why }) => {
+    const head = `${padEnd(what, whatWidth)}  ${padEnd(value, valueWidth)}  `;
+    if (displayWidth(head) + displayWidth(why) <= width) return [head + cli.style.dim(why)];
+    // Nothing of an explanation is cut: what does not fit goes on in the next line, the reason below its value.
+    const room = width - whatWidth - 2;
+    return [
+      ...wrap(value, room).map((line, index) => `${padEnd(index === 0 ? what : '', whatWidth)}  ${line}`),
+      ...wrap(why, room - 2).map((line) => `${' '.repeat(whatWidth + 4)}${cli.style.dim(line)}`),
+    ];
+  });
 }
+
+/** A longer value (the kernel command line) does not move the reasons of the others to the right. */
+const VALUE_COLUMNS = 60;
 
 function valueText(value: unknown): string {
   if (typeof value === 'string') return value;

@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { AnybiosError } from '../domain/errors.js';
 import { readAnswer } from './api-schema.js';
 import type { Cli } from './cli.js';
 import { readTextFile } from './files.js';
 
-/** What `POST /apply` answers: the changes, and the same as text for people (empty = nothing to do). */
-const applySchema = z.object({ changes: z.array(z.unknown()), text: z.string() });
+/** What `POST /apply` answers (its `text` says the same as `changes`). */
+const applySchema = z.object({
+  changes: z.array(z.object({ kind: z.string(), action: z.string(), name: z.string(), fields: z.array(z.string()) })),
+});
+type Change = z.output<typeof applySchema>['changes'][number];
 
 export interface SiteFileOptions {
   readonly file: string;
@@ -24,22 +28,34 @@ export async function sendSiteFile(
   cli: Cli,
   options: SiteFileOptions,
   dryRun: boolean,
-): Promise<{ readonly answer: unknown; readonly count: number; readonly text: string }> {
+): Promise<{ readonly answer: unknown; readonly changes: readonly Change[] }> {
   const yaml = await readTextFile(options.file, '--file', cli.io.stdin);
   const api = await cli.connect();
-  const answer = await api.request('POST', '/apply', {
-    query: { dryRun: dryRun || undefined, prune: options.prune },
-    yaml,
-  });
-  const { changes, text } = readAnswer(applySchema, answer, 'apply');
-  return { answer, count: changes.length, text: text.replace(/\n$/, '') };
+  try {
+    const query = { dryRun: dryRun || undefined, prune: options.prune };
+    const answer = await api.request('POST', '/apply', { query, yaml });
+    return { answer, changes: readAnswer(applySchema, answer, 'apply').changes };
+  } catch (error) {
+    throw error instanceof AnybiosError ? withFileName(error, options.file) : error;
+  }
 }
 
-/** `+` lines green, `-` red, `~` yellow. */
-export function paintDiff(cli: Cli, text: string): readonly string[] {
-  return text.split('\n').map((line) => {
-    if (/^\s*\+/.test(line)) return cli.style.good(line);
-    if (/^\s*-/.test(line)) return cli.style.bad(line);
-    return /^\s*~/.test(line) ? cli.style.warn(line) : line;
+/** The server got a text and calls it `site.yaml`; the operator's editor jumps to the file by its own name. */
+function withFileName({ code, message, field, remedy }: AnybiosError, file: string): AnybiosError {
+  const name = file === '-' ? '<stdin>' : file;
+  return new AnybiosError(
+    code,
+    message.replace(/^site\.yaml(?=:\d+:)/gm, () => name),
+    { ...(field === undefined ? {} : { field }), ...(remedy === undefined ? {} : { remedy }) },
+  );
+}
+
+/** One line a change, as in a diff: `+ machine node1`, `~ role web: systems`, `- system db`. */
+export function changeLines(cli: Cli, changes: readonly Change[]): readonly string[] {
+  const { style } = cli;
+  return changes.map(({ kind, action, name, fields }) => {
+    if (action === 'add') return style.good(`+ ${kind} ${name}`);
+    if (action === 'remove') return style.bad(`- ${kind} ${name}`);
+    return style.warn(`~ ${kind} ${name}: ${fields.join(', ')}`);
   });
 }
