@@ -54,7 +54,7 @@ export async function openDatabase(path: string, now: number): Promise<OpenDatab
 function lockOut(path: string): Sqlite.Database {
   const file = `${path}.lock`;
   closeSync(openSync(file, 'a', 0o600));
-  const lock = new Sqlite(file, { timeout: 2000 });
+  const lock = new Sqlite(file, { timeout: 500 });
   try {
     lock.exec('begin exclusive');
     return lock;
