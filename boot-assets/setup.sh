@@ -129,7 +129,10 @@ build_assets() {
   say "building boot assets"
   mkdir -p boot-assets/out
   touch boot-assets/out/.building
-  sh boot-assets/build.sh || fail "the boot assets could not be built"
+  # The kernel's package is asked for by its exact version: with old lists, or none, once more with new ones.
+  sh boot-assets/build.sh || {
+    [ "$(id -u)" = 0 ] && apt-get update -qq && sh boot-assets/build.sh
+  } || fail "the boot assets could not be built"
   mv boot-assets/out/.building boot-assets/out/.built
 }
 

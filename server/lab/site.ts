@@ -33,7 +33,10 @@ export function labMachines(
 }
 
 /** The server's configuration for the lab's network (anybios.yaml). */
-export function labConfig(unknownMachines = 'localdisk'): string {
+export function labConfig(
+  unknownMachines = 'localdisk',
+  addresses: { readonly cidr: string; readonly pool: string } = LAB_NETWORK,
+): string {
   return `# Written by "anybios lab" at every start.
 dataDir: ./data
 listen:
@@ -44,7 +47,7 @@ listen:
 dhcp:
   mode: full
   subnets:
-    - { cidr: ${LAB_NETWORK.cidr}, pool: ${LAB_NETWORK.pool}, leaseTime: 1h }
+    - { cidr: ${addresses.cidr}, pool: ${addresses.pool}, leaseTime: 1h }
 unknownMachines: ${unknownMachines}
 `;
 }
