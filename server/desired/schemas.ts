@@ -7,7 +7,7 @@ import { parsed, strict, word } from '../yaml/schema.js';
 import { hasControl, parseMachineAddress, parseMemory, parseNicMac, parseSystemPath } from './text-forms.js';
 
 // The resources of the desired state as people and the REST API write them: addresses dotted, memory as `128M`.
-// The output of machineSchema and roleSchema is the domain's value; a system's memory is renamed (systemFromForm).
+// `*FromForm` make the domain's values of what they yield.
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const NAME_RULE = 'lower-case letters, digits and -, starting with a letter or digit, at most 63';
@@ -50,16 +50,20 @@ const CPUS = 'a number of processors, e.g. 1 or 0.5';
 
 export const machineSchema = strict({
   name: nameSchema,
-  macs: z.array(parsed(parseNicMac, MAC_RULE)).min(1, { error: 'at least one MAC' }).max(64),
+  macs: z
+    .array(parsed(parseNicMac, MAC_RULE))
+    .min(1, { error: 'at least one MAC' })
+    .max(64)
+    .meta({ description: 'Of its network cards, e.g. 52:54:00:00:00:01; the first is the one shown.' }),
   uuid: parsed((text) => {
     if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
     throw invalid(`"${text}" is not a UUID`, { remedy: '8-4-4-4-12 hex digits, as dmidecode prints it' });
-  }).exactOptional(),
-  serial: line(64).exactOptional(),
-  address: parsed(parseMachineAddress, ADDRESS_RULE).exactOptional(),
-  role: nameSchema.exactOptional(),
+  }).optional(),
+  serial: line(64).optional(),
+  address: parsed(parseMachineAddress, ADDRESS_RULE).optional().meta({ description: 'Reserved IPv4 address.' }),
+  role: nameSchema.optional(),
   labels: z.record(labelKey, line(255)).default({}),
-  loader: loader.exactOptional(),
+  loader: loader.optional(),
 });
 
 export const roleSchema = strict({
@@ -67,37 +71,53 @@ export const roleSchema = strict({
   profile: nameSchema,
   mode: z.enum(['resident', 'single']).default('resident'),
   systems: z.array(nameSchema).max(64).default([]),
-  params: z.record(paramName, line(1024)).default({}),
-  loader: loader.exactOptional(),
+  params: z.record(paramName, line(1024)).default({}).meta({ description: 'Only names that the profile declares.' }),
+  loader: loader.optional(),
 });
 
 export const systemSchema = strict({
   name: nameSchema,
   kind: z.enum(['chroot', 'container', 'vm']),
-  image: imageReferenceSchema,
+  image: imageReferenceSchema.meta({ description: 'Template: NAME (its stable version), NAME:VERSION or NAME:TAG.' }),
   command: z.array(line(4096)).min(1, { error: 'a program and its arguments, e.g. [/bin/httpd, -f]' }).max(256),
   env: z.record(environmentName, line(4096)).default({}),
-  files: z.record(systemPath, z.string().max(1_048_576)).default({}),
-  memory: memory.exactOptional(),
-  cpus: z.number({ error: CPUS }).positive({ error: CPUS }).max(1024, { error: CPUS }).exactOptional(),
+  files: z
+    .record(systemPath, z.string().max(1_048_576))
+    .default({})
+    .meta({ description: 'Absolute path in the system -> Handlebars text.' }),
+  memory: memory.optional().meta({ description: 'Limit: 128M, 1G (powers of 1024) or bytes.' }),
+  cpus: z.number({ error: CPUS }).positive({ error: CPUS }).max(1024, { error: CPUS }).optional(),
   storage: z.enum(['ram']).default('ram'),
   restart: z.enum(['always', 'on-failure', 'never']).default('always'),
 });
 
 /** A site file. A list that is absent says nothing about its kind; `--prune` then leaves that kind alone. */
 export const siteSchema = strict({
-  systems: z.array(systemSchema).exactOptional(),
-  roles: z.array(roleSchema).exactOptional(),
-  machines: z.array(machineSchema).exactOptional(),
+  systems: z.array(systemSchema).optional(),
+  roles: z.array(roleSchema).optional(),
+  machines: z.array(machineSchema).optional(),
 });
 
 export type SystemForm = z.output<typeof systemSchema>;
 export type SiteForm = z.output<typeof siteSchema>;
 
-export function systemFromForm({ memory, ...rest }: SystemForm): System {
-  return memory === undefined ? rest : { ...rest, memoryBytes: memory };
+export function machineFromForm(form: z.output<typeof machineSchema>): Machine {
+  return defined(form);
 }
 
-// The schemas yield the domain's types; these lines fail to compile when they drift apart.
-export const machineFromForm = (form: z.output<typeof machineSchema>): Machine => form;
-export const roleFromForm = (form: z.output<typeof roleSchema>): Role => form;
+export function roleFromForm(form: z.output<typeof roleSchema>): Role {
+  return defined(form);
+}
+
+export function systemFromForm({ memory, ...rest }: SystemForm): System {
+  return defined({ ...rest, memoryBytes: memory });
+}
+
+type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+/** Absent is absent, never undefined: `optional()`, which the description of the API understands, lets undefined through. */
+function defined<T extends object>(form: T): Defined<T> {
+  return Object.fromEntries(Object.entries(form).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

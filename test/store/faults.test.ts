@@ -1,12 +1,13 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
+import { CompiledQuery, Kysely, SqliteDialect } from 'kysely';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AnybiosError } from '../../server/domain/errors.js';
 import { createCalls } from '../../server/store/calls.js';
 import { openDatabase } from '../../server/store/database.js';
 import { runGroup } from '../../server/store/group.js';
+import type { Call } from '../../server/store/messages.js';
 import { type Migration, migrate } from '../../server/store/migrations.js';
 import { openStore } from '../../server/store/open-store.js';
 import type { Tables } from '../../server/store/tables.js';
@@ -53,16 +54,11 @@ describe('calls that share a transaction', () => {
     const database = await openDatabase(path, 0);
     onTestFinished(() => database.close());
     const calls = createCalls(database.kysely, { events: 10, sessions: 10 });
-    const big = { name: 'saveSetting', args: ['big', 'x'.repeat(5_000_000)] } as const;
-    const small = { name: 'saveSetting', args: ['small', 'x'] } as const;
-    const read = { name: 'setting', args: ['small'] } as const;
+    const big = { name: 'saveSetting', args: ['big', 'x'.repeat(5_000_000)] } satisfies Call;
+    const small = { name: 'saveSetting', args: ['small', 'x'] } satisfies Call;
+    const read = { name: 'setting', args: ['small'] } satisfies Call;
     const pages = (count: number) =>
-      database.kysely.executeQuery({
-        sql: `pragma max_page_count = ${count}`,
-        parameters: [],
-        query: { kind: 'RawNode', sqlFragments: [], parameters: [] },
-        queryId: { queryId: '' },
-      });
+      database.kysely.executeQuery(CompiledQuery.raw(`pragma max_page_count = ${count}`));
     await pages(100);
     const outcomes = await runGroup(database, calls, [small, big], path);
     expect(outcomes.map((outcome) => outcome.ok || outcome.error.code)).toEqual(['unavailable', 'unavailable']);
@@ -110,7 +106,9 @@ describe('a database that cannot be used is refused with a remedy', () => {
     const { store, path } = await freshStore();
     await store.saveSetting('k', 'v');
     const raw = new Sqlite(path, { readonly: true });
-    onTestFinished(() => raw.close());
+    onTestFinished(() => {
+      raw.close();
+    });
     expect(raw.prepare('select value from settings').pluck().get()).toBe('v');
   });
 
@@ -143,13 +141,7 @@ describe('migrations', () => {
     number,
     name: `step ${number}`,
     async up(database) {
-      for (const sql of text.split(';'))
-        await database.executeQuery({
-          sql,
-          parameters: [],
-          query: { kind: 'RawNode', sqlFragments: [], parameters: [] },
-          queryId: { queryId: '' },
-        });
+      for (const sql of text.split(';')) await database.executeQuery(CompiledQuery.raw(sql));
     },
   });
 
