@@ -22,8 +22,7 @@ export function createBootView() {
 
   const tick = () => {
     if (boot === undefined) return;
-    const end = boot.closedAt === undefined ? serverNow() : Date.parse(boot.closedAt);
-    elapsed.textContent = duration(end - Date.parse(boot.openedAt));
+    elapsed.textContent = duration(endOf(boot) - Date.parse(boot.openedAt));
   };
 
   const show = (next) => {
@@ -50,9 +49,15 @@ export function createBootView() {
     const stage = t(`stage_${boot.stage}`);
     stageName.textContent = boot.outcome === 'running' ? stage : `${stage} · ${t(boot.outcome)}`;
     progress.textContent =
-      loading === undefined ? '' : `${loading.file}  ${bytes(loading.bytes)} / ${bytes(loading.total)}  ${percent} %`;
+      loading === undefined ? '' : `${percent} %  ${bytes(loading.bytes)} / ${bytes(loading.total)}  ${loading.file}`;
     bar.setAttribute('aria-label', `${t('stageOf', { stage, number: reached + 1 })}, ${t(boot.outcome)}`);
     tick();
   };
   return { root, show, tick };
+}
+
+/** A boot that goes on, or is stuck, counts up to now; one that succeeded or failed stands still. */
+function endOf(boot) {
+  if (boot.closedAt !== undefined) return Date.parse(boot.closedAt);
+  return boot.outcome === 'failed' || boot.outcome === 'succeeded' ? Date.parse(boot.lastStepAt) : serverNow();
 }

@@ -52,8 +52,9 @@ export function createTimeline(onProblem) {
     newest = 0;
     list.replaceChildren();
     let next;
+    let boot;
     do {
-      const boot = await getJson(`/boots/${encodeURIComponent(id)}${next === undefined ? '' : `?next=${next}`}`);
+      boot = await getJson(`/boots/${encodeURIComponent(id)}${next === undefined ? '' : `?next=${next}`}`);
       if (session !== id) return;
       openedAt = Date.parse(boot.openedAt);
       view.show(boot);
@@ -61,6 +62,8 @@ export function createTimeline(onProblem) {
       next = boot.next;
     } while (next !== undefined);
     if (list.children.length === 0) say(t('noEvents'));
+    // A boot under way is followed at its end; a finished one is read from its beginning.
+    list.scrollTop = boot.outcome === 'running' ? list.scrollHeight : 0;
   };
 
   const loadBoots = async () => {

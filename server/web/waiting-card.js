@@ -1,4 +1,5 @@
 import { postJson } from './api.js';
+import { bytes } from './format.js';
 import { fillTexts, t } from './texts.js';
 
 /** A machine held for approval: what it is, and the form that makes it a machine. */
@@ -29,18 +30,33 @@ export function createWaitingCard(onApproved) {
     mac = machine.macs[0] ?? machine.name;
     root.querySelector('.mac').textContent = machine.name;
     root.querySelector('.address').textContent = machine.currentAddress ?? '';
-    const facts = Object.entries(machine.inventory ?? {});
-    root.querySelector('.inventory').replaceChildren(
-      ...facts.flatMap(([name, value]) => {
-        const [term, text] = [document.createElement('dt'), document.createElement('dd')];
-        term.textContent = name;
-        text.textContent = value;
-        return [term, text];
-      }),
-    );
+    root.querySelector('.inventory').replaceChildren(...inventoryOf(machine.inventory ?? {}).map(fact));
     showRoles(form.elements.role, roles);
   };
   return { root, show };
+}
+
+function fact([name, value]) {
+  const [group, term, text] = ['div', 'dt', 'dd'].map((tag) => document.createElement(tag));
+  term.textContent = name;
+  text.textContent = value;
+  group.append(term, text);
+  return group;
+}
+
+/** What stage 1 found, for people: sizes with units, one disk or card a line; what changes every second is left out. */
+function inventoryOf(inventory) {
+  const known = ['product', 'serial', 'cpu', 'cpus', 'memory-bytes', 'disk', 'nic'];
+  const others = Object.keys(inventory).filter((key) => !known.includes(key) && !/^(uptime-ms|memory-)/.test(key));
+  return [...known, ...others]
+    .filter((key) => inventory[key] !== undefined)
+    .map((key) => {
+      const value = inventory[key];
+      if (key === 'memory-bytes') return [t('memory'), bytes(Number(value))];
+      if (key === 'disk')
+        return [t('disks'), value.replace(/^(\S+) (\d+)/gm, (_, disk, size) => `${disk} ${bytes(Number(size))}`)];
+      return [key === 'nic' ? t('nics') : known.includes(key) ? t(key) : key, value];
+    });
 }
 
 function showRoles(select, roles) {

@@ -26,6 +26,8 @@ export interface TestApi {
   /** With the admin token; a body is sent as JSON unless it is text. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   json(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  /** As when a cable is pulled: the server goes on. */
+  dropConnections(): void;
   shutDown(): void;
   close(): Promise<void>;
 }
@@ -98,6 +100,7 @@ export async function startApi(
       const value: unknown = text === '' ? undefined : JSON.parse(text);
       return { status: response.status, body: value };
     },
+    dropConnections: () => server.closeAllConnections(),
     shutDown: () => closing.abort(),
     close: async () => {
       closing.abort();
