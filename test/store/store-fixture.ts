@@ -58,7 +58,7 @@ export const claim = (over: Partial<Claim> = {}): Claim => ({
   session: 's1',
   mac: MAC,
   nonceHash: 'ab',
-  nonceExpiresAt: 5000,
+  nonceExpiresAt: Date.now() + 60_000,
   revoked: false,
   ...over,
 });

@@ -240,11 +240,21 @@ describe('boot sessions', () => {
 
   it('have claims until they are revoked', async () => {
     const { store } = await freshStore();
-    await store.saveClaim(claim());
-    await store.saveClaim(claim({ claimId: 'c', credentialHash: 'h' }));
+    const first = claim();
+    await store.saveClaim(first);
+    await store.saveClaim({ ...first, claimId: 'c', credentialHash: 'h' });
     await store.saveClaim(claim({ session: 's2' }));
     await store.saveClaim(claim({ session: 's2', revoked: true }));
-    expect((await store.load()).claims).toEqual([claim({ claimId: 'c', credentialHash: 'h' })]);
+    expect((await store.load()).claims).toEqual([{ ...first, claimId: 'c', credentialHash: 'h' }]);
+  });
+
+  it('have nonces that are forgotten a day after they expired without a claim', async () => {
+    const { store } = await freshStore();
+    const old = Date.now() - 90_000_000;
+    await store.saveClaim(claim({ session: 'unclaimed', nonceExpiresAt: old }));
+    await store.saveClaim(claim({ session: 'claimed', nonceExpiresAt: old, claimId: 'c' }));
+    await store.saveClaim(claim({ session: 'fresh' }));
+    expect((await store.load()).claims.map(({ session: id }) => id)).toEqual(['claimed', 'fresh']);
   });
 });
 

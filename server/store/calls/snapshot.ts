@@ -19,7 +19,6 @@ export async function loadSnapshot(database: Database): Promise<Snapshot> {
   const systems = await database.selectFrom('systems').select('body').orderBy('name').execute();
   const leases = await database.selectFrom('leases').selectAll().orderBy('address').execute();
   const observed = await database.selectFrom('observed').select('body').orderBy('key').execute();
-  const claims = await database.selectFrom('claims').select('body').orderBy('session').execute();
   const tokens = await database.selectFrom('tokens').selectAll().orderBy('name').execute();
   return {
     machines: machines.map(({ body }) => fromJson<Machine>(body)),
@@ -29,10 +28,24 @@ export async function loadSnapshot(database: Database): Promise<Snapshot> {
     leases: leases.map(rowToLease),
     observed: observed.map(({ body }) => fromJson<Observed>(body)),
     sessions: await newestSessions(database),
-    claims: claims.map(({ body }) => fromJson<Claim>(body)),
+    claims: await liveClaims(database, Date.now()),
     tokens: tokens.map(({ name, hash, created_ms }) => ({ name, hash, createdAt: created_ms })),
     sequence: await newestChange(database),
   };
+}
+
+/** A nonce that nobody claimed is worth nothing a day after it expired; its machine got others since. */
+const NONCE_KEPT_MS = 86_400_000;
+
+async function liveClaims(database: Database, now: number): Promise<Claim[]> {
+  const rows = await database.selectFrom('claims').select('body').orderBy('session').execute();
+  const live: Claim[] = [];
+  for (const { body } of rows) {
+    const claim = fromJson<Claim>(body);
+    if (claim.claimId !== undefined || claim.nonceExpiresAt > now - NONCE_KEPT_MS) live.push(claim);
+    else await database.deleteFrom('claims').where('session', '=', claim.session).execute();
+  }
+  return live;
 }
 
 async function loadImages(database: Database): Promise<Snapshot['images']> {
