@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig, serverAddress } from '../server/config.js';
 import { OVERRIDABLE, variableName } from '../server/config-overrides.js';
@@ -353,6 +354,13 @@ describe('files', () => {
     expect(config.dhcp.subnets[0]?.domain).toBe('lab.example.org');
   });
 
+  it('the example shows every key', () => {
+    const text = readFileSync(`${packageRoot}/anybios.example.yaml`, 'utf8');
+    const shown = [...text.matchAll(/^ *(?:- )?([A-Za-z]+):/gm)].map(([, key]) => key);
+    const keys = Object.keys(OVERRIDABLE).map((key) => key.split('.').at(-1));
+    expect(new Set(shown)).toEqual(new Set([...keys, 'listen', 'dhcp', 'subnets']));
+  });
+
   it('what the example calls a default is one', () => {
     const text = readFileSync(`${packageRoot}/anybios.example.yaml`, 'utf8');
     const { listen, unknown, dataDir } = parse(text);
@@ -368,6 +376,25 @@ describe('files', () => {
   it('a file that is not there is a refusal with a remedy', () => {
     expect(() => loadConfig({ file: '/nonexistent/anybios.yaml' })).toThrow(/cannot read the configuration .*ENOENT/);
   });
+});
+
+it('whatever is in the file, the answer is a configuration or a refusal (property)', () => {
+  const key = fc.constantFrom(...Object.keys(OVERRIDABLE).flatMap((path) => path.split('.')), '__proto__', 'x');
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      fc.constantFrom('eth1', '10.0.0.0/24', '10.0.0.5', '10.0.0.9-10.0.0.1', 'full', '1h', 'role:x', 'auto', ''),
+      fc.integer(),
+      fc.constantFrom(null, true, 1.5),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(key, tie('value'), { maxKeys: 4 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(fc.dictionary(key, value, { maxKeys: 5 }), (root) => {
+      for (const line of problems(JSON.stringify(root))) expect(line).toMatch(/^\/etc\/anybios\/anybios\.yaml:1: \S/);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 describe('the address in boot URLs', () => {

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseMachine, parseSite, parseSystem, type SiteContext } from '../../server/desired/site-file.js';
+import { machineSchema, roleSchema, systemSchema } from '../../server/desired/schemas.js';
+import { checkSite, parseMachine, parseSite, parseSystem, type SiteContext } from '../../server/desired/site-file.js';
 import { parseCidr, parseIpv4 } from '../../server/domain/ipv4.js';
 import type { Subnet } from '../../server/domain/site.js';
 import { context, refusalOf, SITE } from './site-fixture.js';
@@ -401,4 +403,27 @@ describe('one resource as the REST API sends it', () => {
     const body = { name: 's', kind: 'chroot', image: 'base', command: ['a'], memory: 134_217_728 };
     expect(parseSystem(body, context()).memoryBytes).toBe(134_217_728);
   });
+});
+
+it('whatever is in the file, the answer is a site or a refusal (property)', () => {
+  const shapes = [machineSchema, roleSchema, systemSchema].flatMap(({ shape }) => Object.keys(shape));
+  const key = fc.constantFrom(...shapes, '__proto__', '/etc/x', 'A');
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      fc.constantFrom('web', 'micro', 'base', 'chroot', '52:54:00:00:00:01', '10.0.0.5', 'single', '128M', ''),
+      fc.double(),
+      fc.constantFrom(null, true),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(key, tie('value'), { maxKeys: 6 }),
+    ),
+  }));
+  const list = fc.oneof(value, fc.array(fc.dictionary(key, value), { maxLength: 3 }));
+  fc.assert(
+    fc.property(list, list, list, (machines, roles, systems) => {
+      for (const line of refusalOf(() => checkSite({ machines, roles, systems }, context()))) {
+        expect(line).toMatch(/^(machines|roles|systems)\S*: \S/);
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
