@@ -12,7 +12,7 @@ import { STATUS } from './errors.js';
  * image, which then goes to the process that streams images (ADR 4).
  */
 export function bootRoutes(
-  prefix: '/boot' | '/files',
+  prefix: string,
   boot: FileBoot,
   log: { error(data: object, message: string): void },
 ): Router {

@@ -77,7 +77,7 @@ function formRoutes(state: State, writer: DesiredWriter, what: DesiredResource, 
     throw notFound(`there is no ${kind} "${name.slice(0, 80)}"`, { remedy: `see: anybios ${kind} list` });
   };
   // What is answered is the written form: it can be sent back.
-  const shown = shownForm(form, 'answer').meta({ id: kind === 'role' ? 'Role' : 'System' });
+  const shown = form.meta({ id: kind === 'role' ? 'Role' : 'System' });
   const answer = { kind: 'json', schema: anyObject, described: shown } as const;
   const body = { kind: 'json', schema: anyObject, described: shownForm(form, 'put') } as const;
   return [

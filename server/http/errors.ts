@@ -68,6 +68,8 @@ function fieldPath(path: readonly PropertyKey[]): string {
 /** Last in line: every failure leaves as `{error: {code, message, field?, remedy?}}`. */
 export function errorHandler(log: ApiLog): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
+    // The client went away in the middle of its upload: nobody to answer, nothing to mend.
+    if (request.destroyed && !request.complete) return;
     const error = asAnybiosError(thrown);
     if (error.code === 'internal' || error.code === 'unavailable') {
       log.error({ err: thrown, method: request.method, path: request.path }, `api: ${error.message}`);

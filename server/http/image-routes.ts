@@ -127,7 +127,6 @@ export function imageRoutes(deps: Pick<ApiDeps, 'images' | 'state' | 'store' | '
             createdAt: old?.createdAt ?? deps.clock(),
           };
           await store.saveImage(created);
-          for (const tag of tags) await store.tagImage(name, version, tag);
           state.putImage(created);
           if (old === undefined) note('image.imported', `image ${name}:${version} was imported`, by, created);
           return imageResource(created);
