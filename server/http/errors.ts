@@ -67,7 +67,7 @@ function fieldPath(path: readonly PropertyKey[]): string {
 
 /** Last in line: every failure leaves as `{error: {code, message, field?, remedy?}}`. */
 export function errorHandler(log: ApiLog): ErrorRequestHandler {
-  return (thrown: unknown, request, response, next) => {
+  return (thrown: unknown, request, response, _next) => {
     // The client went away in the middle of its upload: nobody to answer, nothing to mend.
     if (request.destroyed && !request.complete) return;
     const error = asAnybiosError(thrown);
@@ -75,7 +75,10 @@ export function errorHandler(log: ApiLog): ErrorRequestHandler {
       log.error({ err: thrown, method: request.method, path: request.path }, `api: ${error.message}`);
     }
     // The answer has begun (a stream): only closing the connection tells the client.
-    if (response.headersSent) return next(thrown);
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
     if (error.code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer realm="anybios"');
     response.status(STATUS[error.code]).json({
       error: { code: error.code, message: error.message, field: error.field, remedy: error.remedy },

@@ -5,8 +5,13 @@ import type { BootViews, MachineView } from './api-deps.js';
 
 const LIKE_MAC = /^[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}$/i;
 
-/** node2 before node10. */
-const byName = new Intl.Collator('en', { numeric: true });
+/**
+ * Text whose plain order puts node2 before node10. Not Intl.Collator: sorting 10,000 names with it holds up the event loop, and so
+ * DHCP, for tens of milliseconds.
+ */
+function sortKey(name: string): string {
+  return `${name.replace(/\d+/g, (digits) => digits.padStart(12, '0'))}\0${name}`;
+}
 
 /** A machine by its name, or by any of its MACs in any spelling. Throws `not_found`. */
 export function findMachine({ boot, state }: Finder, name: string): MachineView {
@@ -29,10 +34,12 @@ export function machinePage(
   limit: number,
   after: string | undefined,
 ): { readonly views: readonly MachineView[]; readonly next?: string } {
-  const keys = Array.from(boot.machineKeys()).sort(byName.compare);
+  const begin = after === undefined ? '' : sortKey(after);
+  const keys = Array.from(boot.machineKeys(), (key) => ({ key, order: sortKey(key) }))
+    .filter(({ order }) => order > begin)
+    .sort((a, b) => (a.order < b.order ? -1 : 1));
   const views: MachineView[] = [];
-  for (const key of keys) {
-    if (after !== undefined && byName.compare(key, after) <= 0) continue;
+  for (const { key } of keys) {
     const view = boot.machineView(key);
     if (view === undefined || !wanted(view)) continue;
     const last = views.at(-1);
