@@ -75,9 +75,8 @@ export class Tokens {
     const record = this.#records.get(name);
     if (record === undefined)
       throw notFound(`there is no token named "${name}"`, { remedy: 'see: anybios token list' });
-    // A token that is being removed is refused from now on, even if the store then fails (it comes back at the next start).
-    this.#records.delete(name);
     await this.#store.removeToken(name);
+    this.#records.delete(name);
   }
 }
 
