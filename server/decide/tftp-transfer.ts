@@ -38,6 +38,8 @@ export interface TransferState {
   readonly acknowledged: number;
   /** The newest block sent. */
   readonly sent: number;
+  /** Blocks up to here were sent a second time: what the client says of them may be an answer to the first time. */
+  readonly repeatedTo: number;
   readonly answered: boolean;
   /** In a row, since the last news from the client. */
   readonly resends: number;
@@ -57,8 +59,8 @@ export type TransferEvent =
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
   /** The operating system refused a datagram. Counts as lost on the way, but says why. */
   | { readonly kind: 'send-failed'; readonly reason: string }
-  /** We end it: the file cannot be read, the server stops. */
-  | { readonly kind: 'abandon'; readonly reason: string };
+  /** We end it: the file cannot be read, the server stops. `silent`: the client has left, or waits for another answer by now. */
+  | { readonly kind: 'abandon'; readonly reason: string; readonly silent?: boolean };
 
 export type TransferOutcome = 'sent' | 'probed' | 'failed';
 
@@ -85,6 +87,7 @@ export function newTransfer(terms: TransferTerms, size: number, timing = TRANSFE
     lastBlock: Math.floor(size / terms.blockSize) + 1,
     acknowledged: terms.accepted.length > 0 ? -1 : 0,
     sent: terms.accepted.length > 0 ? -1 : 0,
+    repeatedTo: 0,
     answered: false,
     resends: 0,
     sentAt: 0,
@@ -109,14 +112,13 @@ export function stepTransfer(state: TransferState, event: TransferEvent): Transf
     case 'send-failed':
       return { state: { ...state, sendProblem: event.reason }, actions: [] };
     case 'abandon':
-      return {
-        state,
-        actions: [
-          { kind: 'send-error', code: TFTP_ERROR.notDefined, message: event.reason },
-          { kind: 'end', outcome: 'failed', reason: event.reason },
-        ],
-      };
+      return { state, actions: abandon(event.reason, event.silent === true) };
   }
+}
+
+function abandon(reason: string, silent: boolean): readonly TransferAction[] {
+  const end: TransferAction = { kind: 'end', outcome: 'failed', reason };
+  return silent ? [end] : [{ kind: 'send-error', code: TFTP_ERROR.notDefined, message: reason }, end];
 }
 
 /**
@@ -139,11 +141,12 @@ function acknowledge(state: TransferState, block: number, at: number): TransferS
     ...(measured === undefined ? {} : { roundTrip: measured }),
   };
   if (acknowledged === next.lastBlock) return { state: next, actions: [{ kind: 'end', outcome: 'sent' }] };
-  return sendNext(next, at);
+  if (acknowledged === next.sent) return sendNext(next, at);
+  return acknowledged < next.repeatedTo ? sendMore(next, at) : sendAgain(next, at);
 }
 
 function resend(state: TransferState, at: number): TransferStep {
-  if (state.resends < resendLimit(state)) return sendNext({ ...state, resends: state.resends + 1 }, at);
+  if (state.resends < resendLimit(state)) return sendAgain({ ...state, resends: state.resends + 1 }, at);
   if (state.answered && state.sent === state.lastBlock) {
     // Clients leave as soon as they have the last block, so its ACK is sent once; when that one got lost, nobody repeats it.
     return { state, actions: [{ kind: 'end', outcome: 'sent', reason: 'the last block was not acknowledged' }] };
@@ -171,7 +174,26 @@ function clientError(state: TransferState, code: number, message: string): Trans
   };
 }
 
-/** The OACK, or the window after the newest acknowledged block: also when a part of it was sent before. */
+/**
+ * An ACK from inside the window: a block after it got lost, and the client waits for a window that starts there (RFC 7440,
+ * section 4). Once a window only: the blocks that it has by now come a second time, each of them makes it repeat its ACK, and
+ * sending again for each of those would never end.
+ */
+function sendAgain(state: TransferState, at: number): TransferStep {
+  const step = sendNext(state, at);
+  return { ...step, state: { ...step.state, repeatedTo: step.state.sent } };
+}
+
+/** The client's window has moved, so it waits for blocks that were not sent at all. */
+function sendMore(state: TransferState, at: number): TransferStep {
+  const to = Math.min(state.acknowledged + state.terms.windowSize, state.lastBlock);
+  const timer: TransferAction = { kind: 'set-timer', milliseconds: timeoutOf(state) };
+  if (to <= state.sent) return { state, actions: [timer] };
+  const data: TransferAction = { kind: 'send-data', first: state.sent + 1, count: to - state.sent };
+  return { state: { ...state, sent: to, sentAt: at }, actions: [data, timer] };
+}
+
+/** The OACK, or the window after the newest acknowledged block. */
 function sendNext(state: TransferState, at: number): TransferStep {
   const timer: TransferAction = { kind: 'set-timer', milliseconds: timeoutOf(state) };
   if (state.acknowledged < 0) {

@@ -234,6 +234,13 @@ describe('transfers, event by event', () => {
         [{ kind: 'abandon', reason: 'the server stops' }, 'ERROR 0 the server stops, failed: the server stops'],
       ],
     ],
+    'the client has begun again: an ERROR now would be taken for the answer to its new request': [
+      begin(5000),
+      [
+        [start, 'DATA 1, timer 1000'],
+        [{ kind: 'abandon', reason: 'asked again', silent: true }, 'failed: asked again'],
+      ],
+    ],
     'windows of four blocks': [
       begin(5000, { windowsize: 4 }),
       [
@@ -255,6 +262,18 @@ describe('transfers, event by event', () => {
         [timeout, 'DATA 3-6, timer 200'],
         [ack(6), 'DATA 7-10, timer 100'],
         [ack(10), 'sent'],
+      ],
+    ],
+    'ACKs for blocks that came twice do not let them come a third time': [
+      begin(10_000, { windowsize: 4 }),
+      [
+        [start, 'OACK windowsize=4, timer 1000'],
+        [ack(0), 'DATA 1-4, timer 100'],
+        [ack(2), 'DATA 3-6, timer 100'],
+        [ack(4), 'DATA 7-8, timer 100'],
+        [ack(4), ''],
+        [ack(8), 'DATA 9-12, timer 100'],
+        [ack(10), 'DATA 11-14, timer 100'],
       ],
     ],
   };
