@@ -38,8 +38,13 @@ flock 8
 # shellcheck disable=SC2086 # a list of words
 versions=$(installed_versions $packages)
 kernel=$(newest_kernel "$meta" "$cache")
+firmware_debs=''
+if [ "$flavour" = hardware ]; then
+	firmware_sources "$cache" || note 'no mirror for firmware answers: taking what the cache has'
+	firmware_debs=$(firmware_versions "$cache")
+fi
 inputs=$({
-	echo "$flavour $versions $kernel"
+	echo "$flavour $versions $kernel $firmware_debs"
 	cd "$sources" && find build.sh recipe initramfs live base -type f -exec sha256sum {} + | LC_ALL=C sort -k 2
 } | sha256sum | cut -c 1-12)
 if [ -z "$force" ] && [ "$(cat "$out/.inputs" 2>/dev/null)" = "$inputs" ] && [ -s "$out/manifest.json" ]; then
@@ -63,7 +68,7 @@ kernel_unpack "$deb" "$work/kernel"
 firmware=''
 if [ "$flavour" = hardware ]; then
 	firmware=$work/firmware
-	firmware_collect "$work/kernel" "$sources/recipe/hardware.modules" "$firmware" "$cache" >"$work/missing-firmware"
+	firmware_collect "$work/kernel" "$sources/recipe/hardware.modules" "$firmware" "$cache" "$firmware_debs" >"$work/missing-firmware"
 fi
 install -m 0644 "$work/kernel/boot/vmlinuz-$release" "$result/kernel/vmlinuz"
 initrd_make "$work/kernel" "$sources/recipe/$flavour.modules" "$result/kernel/initrd.img" "$sources" "$firmware"

@@ -13,10 +13,11 @@ kernel_unpack() {
 
 # wanted_modules LIST ROOT: the files for the initrd, relative to lib/modules/RELEASE, dependencies included.
 wanted_modules() {
-	local word base="$2/lib/modules/$release" names=''
+	local word words base="$2/lib/modules/$release" names=''
+	words=$(sed 's/#.*//' "$1")
 	: >"$2/wanted"
 	: >"$2/unwanted"
-	for word in $(sed 's/#.*//' "$1"); do
+	for word in $words; do
 		case $word in
 		!*) find "$base/kernel/${word#!}" -name '*.ko' >>"$2/unwanted" 2>/dev/null || true ;; # not in every kernel
 		*/) find "$base/kernel/$word" -name '*.ko' >>"$2/wanted" 2>/dev/null || true ;;

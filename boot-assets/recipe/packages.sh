@@ -31,16 +31,16 @@ lists_usable() {
 	[ -n "$(apt-cache show --no-all-versions "$1" 2>/dev/null)" ]
 }
 
-# deb_name "PACKAGE VERSION": the file that apt-get download makes.
+# deb_name "PACKAGE VERSION" [ARCHITECTURE]: the file that apt-get download makes.
 deb_name() {
-	printf '%s_%s_amd64.deb\n' "${1%% *}" "$(printf '%s' "${1#* }" | sed 's/:/%3a/')"
+	printf '%s_%s_%s.deb\n' "${1%% *}" "$(printf '%s' "${1#* }" | sed 's/:/%3a/')" "${2:-amd64}"
 }
 
-# fetch_deb PACKAGE VERSION CACHE: prints the .deb in the cache, downloaded when it is not there. APT verifies it against the
+# fetch_deb PACKAGE VERSION CACHE [ARCHITECTURE]: prints the .deb in the cache, downloaded when it is not there. APT verifies it against the
 # signed lists.
 fetch_deb() {
 	local file
-	file="$3/$(deb_name "$1 $2")"
+	file="$3/$(deb_name "$1 $2" "${4:-amd64}")"
 	if [ ! -s "$file" ]; then
 		note "downloading $1 $2"
 		mkdir -p "$3/partial"

@@ -24,10 +24,11 @@ inventory_body() {
 
 # discover NIC: never returns. The modules come first when the claim offers them: the initrd has no disk drivers.
 discover() {
-	local seconds said=0 digest
+	local seconds said=0 digest serial
+	serial=$(dmi product_serial)
 	digest=$(kv_get "$anybios_run/claim" modules-sha256)
 	if [ -n "$digest" ]; then
-		if fetch_modules; then
+		if fetch_modules : modules; then
 			umount /lib/modules 2>/dev/null
 			mount --bind "$modules_place" /lib/modules
 			coldplug
@@ -42,7 +43,7 @@ discover() {
 		sleep 5
 	done
 	while :; do
-		if [ "$said" -eq 0 ]; then say "waiting for approval of $(cat "/sys/class/net/$1/address") ($(dmi product_name) $(dmi product_serial))"; fi
+		if [ "$said" -eq 0 ]; then say "waiting for approval of $(cat "/sys/class/net/$1/address"), $(dmi product_name), serial number ${serial:-none}"; fi
 		said=$(((said + 1) % 12))
 		seconds=5
 		if agent GET next "$anybios_run/next"; then

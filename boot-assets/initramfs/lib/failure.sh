@@ -7,7 +7,7 @@ shell_everywhere() {
 	say "$1; leave the shell to go on"
 	for tty in $(consoles); do
 		[ "$tty" != tty0 ] || tty=tty1 # a terminal of its own: tty0 is whichever is shown
-		setsid sh -c 'exec sh -i <"$1" >"$1" 2>&1' sh "/dev/$tty" &
+		setsid sh -i <"/dev/$tty" >"/dev/$tty" 2>&1 &
 		pids="$pids $!"
 	done
 	while :; do

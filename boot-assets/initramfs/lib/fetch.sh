@@ -11,6 +11,15 @@ file_size() {
 	stat -c %s "$1" 2>/dev/null || echo 0
 }
 
+# notify BYTES TOTAL NOTIFY...: tells a number of bytes once, however often it is seen.
+notify() {
+	local bytes=$1 total=$2
+	shift 2
+	[ "$bytes" != "${notified-}" ] || return 0
+	notified=$bytes
+	"$@" "$bytes" "$total"
+}
+
 # fetch_once URL FILE TOTAL NOTIFY...: one run of wget, resuming what is there. NOTIFY BYTES TOTAL is called at most once a
 # second. Status of wget; `http_error` says why.
 fetch_once() {
@@ -30,7 +39,7 @@ fetch_once() {
 		if [ "$size" != "$last" ]; then
 			last=$size
 			grown=$now
-			"$@" "$size" "$total"
+			notify "$size" "$total" "$@"
 		elif [ $((now - grown)) -ge "$fetch_stall_seconds" ]; then
 			kill "$pid"
 			wait "$pid"
@@ -43,10 +52,11 @@ fetch_once() {
 	return 1
 }
 
-# fetch URL FILE TOTAL NOTIFY...: until FILE has TOTAL bytes. `reason` says why not.
+# fetch URL FILE TOTAL NOTIFY...: until FILE has TOTAL bytes; what an earlier try left is gone on with. `reason` says why not.
 fetch() {
 	local url=$1 file=$2 total=$3 before after tries=0
 	shift 3
+	notified=''
 	while :; do
 		before=$(file_size "$file")
 		if [ "$before" -gt "$total" ]; then
@@ -56,7 +66,12 @@ fetch() {
 		[ "$before" -lt "$total" ] || break
 		fetch_once "$url" "$file" "$total" "$@" && http_error='the file ended early'
 		after=$(file_size "$file")
-		[ "$after" -lt "$total" ] || continue
+		[ "$after" -ne "$total" ] || break
+		if [ "$after" -gt "$total" ]; then
+			rm -f "$file"
+			reason="${url##*/}: has more than the $total bytes that the server said"
+			return 1
+		fi
 		if [ "$after" -gt "$before" ]; then tries=0; fi
 		tries=$((tries + 1))
 		if [ "$tries" -ge "$fetch_tries" ] || { refused && [ "$tries" -ge 3 ]; }; then
@@ -67,7 +82,7 @@ fetch() {
 		sleep "$(backoff "$tries")"
 	done
 	rm -f "$file.messages"
-	"$@" "$total" "$total"
+	notify "$total" "$total" "$@"
 }
 
 # fetch_verified URL FILE TOTAL SHA256 NOTIFY...: fetch, then the digest; wrong bytes are thrown away and fetched once more,

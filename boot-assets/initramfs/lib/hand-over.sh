@@ -47,10 +47,10 @@ fill_single() {
 		reason='single mode, but the server named no system'
 		return 1
 	}
-	agent GET "systems/$name" "$system" && agent GET "systems/$name/files.tar" "$anybios_run/files.tar" || {
+	if ! agent GET "systems/$name" "$system" || ! agent GET "systems/$name/files.tar" "$anybios_run/files.tar"; then
 		reason="system $name: $http_error"
 		return 1
-	}
+	fi
 	[ "$(command_length "$system")" -gt 0 ] || {
 		reason="system $name has no command"
 		return 1

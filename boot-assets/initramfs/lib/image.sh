@@ -20,10 +20,10 @@ is_size() {
 image_fetch() {
 	local url=$1 digest=$2 size=$3 free
 	shift 3
-	is_digest "$digest" && is_size "$size" || {
+	if ! is_digest "$digest" || ! is_size "$size"; then
 		reason="the server described ${url##*/} with sha256 \"$digest\" and size \"$size\""
 		return 1
-	}
+	fi
 	[ ! -e "$anybios_run/images/$digest.img" ] || return 0
 	free=$(df -k "$anybios_run/images" | awk 'NR > 1 { kib = $4 } END { print kib }')
 	if [ $((size / 1024)) -gt "$free" ]; then
