@@ -21,9 +21,11 @@ export function registerAssets(program: Command, cli: Cli): void {
           'which kernel: small for virtual machines, or with the drivers of real ones',
         ).choices(['cloud', 'hardware']),
       )
-      .action(async (options: { flavour?: string }) => {
+      .option('--force', 'build anew even if nothing has changed')
+      .action(async (options: { flavour?: string; force?: boolean }) => {
         const flavour = options.flavour === undefined ? [] : ['--flavour', options.flavour];
-        await runBuild([`${packageRoot}/boot-assets/build.sh`, ...flavour]);
+        const force = options.force === true ? ['--force'] : [];
+        await runBuild([`${packageRoot}/boot-assets/build.sh`, ...flavour, ...force]);
         cli.print({ built: options.flavour ?? 'default' }, () => []);
       }),
     [

@@ -21,6 +21,9 @@ export interface WatchOptions {
 
 /** Between two looks at machines that are loading something; the clocks of the live view tick in the same step. */
 const LOOK_MS = 1000;
+/** The outcome is known before the last events of a boot have come through the stream: they are printed first. */
+const QUIET_MS = 300;
+const QUIET_LIMIT_MS = 3000;
 /** More machines with news than this: one list instead of many questions. */
 const ASK_SINGLY = 20;
 
@@ -64,7 +67,10 @@ export async function watchBoots(cli: Cli, names: readonly string[], options: Wa
     for (;;) {
       if (streamError !== undefined) throw streamError;
       draw(cli, screen, watched);
-      if (options.once && watched.areOver) break;
+      if (options.once && watched.areOver) {
+        if (screen === undefined) await news.quiet(QUIET_MS, QUIET_LIMIT_MS);
+        break;
+      }
       if (deadline !== undefined && Date.now() >= deadline) break;
       await news.wait(Math.min(LOOK_MS, deadline === undefined ? LOOK_MS : Math.max(1, deadline - Date.now())));
       await lookAtStale(api, watched);
@@ -175,7 +181,15 @@ class Signal {
     this.#wake?.();
   }
 
-  async wait(milliseconds: number | undefined): Promise<void> {
+  /** Resolves when nothing has happened for `milliseconds`, or after `limit`. */
+  async quiet(milliseconds: number, limit: number): Promise<void> {
+    const end = Date.now() + limit;
+    do this.#raised = false;
+    while ((await this.wait(milliseconds)) && Date.now() < end);
+  }
+
+  /** True = something happened; false = the time is over. */
+  async wait(milliseconds: number | undefined): Promise<boolean> {
     if (!this.#raised) {
       await new Promise<void>((resolve) => {
         const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
@@ -186,6 +200,8 @@ class Signal {
       });
       this.#wake = undefined;
     }
+    const happened = this.#raised;
     this.#raised = false;
+    return happened;
   }
 }

@@ -12,7 +12,7 @@ import { ApiClient } from './client.js';
 import { DEFAULT_CONFIG, findEndpoint } from './connection.js';
 import { withExamples } from './examples.js';
 import { EXIT, failureOf, Unreachable } from './failure.js';
-import { padEnd, printable } from './terminal/text.js';
+import { padEnd, printable, wrap } from './terminal/text.js';
 
 /** `anybios doctor`: is this computer fit to be the server? Looks only; changes nothing, sends nothing into the network. */
 export function registerDoctor(program: Command, cli: Cli): void {
@@ -71,10 +71,16 @@ function reportLines(cli: Cli, checks: readonly Check[]): readonly string[] {
   const nameWidth = Math.max(...checks.map(({ name }) => name.length));
   const { style } = cli;
   const paint = { ok: style.good, warning: style.warn, failed: style.bad, skipped: style.dim };
-  const lines = checks.flatMap(({ name, state, message, remedy }) => [
-    `${paint[state](padEnd(state, 7))}  ${padEnd(name, nameWidth)}  ${printable(message)}`,
-    ...(remedy === undefined ? [] : [`${' '.repeat(nameWidth + 11)}remedy: ${printable(remedy)}`]),
-  ]);
+  const indent = ' '.repeat(nameWidth + 11);
+  const room = Math.max(20, (cli.width ?? Number.POSITIVE_INFINITY) - indent.length);
+  const lines = checks.flatMap(({ name, state, message, remedy }) => {
+    const [first = '', ...more] = wrap(printable(message), room);
+    const below = remedy === undefined ? more : [...more, ...wrap(`remedy: ${printable(remedy)}`, room)];
+    return [
+      `${paint[state](padEnd(state, 7))}  ${padEnd(name, nameWidth)}  ${first}`,
+      ...below.map((line) => indent + line),
+    ];
+  });
   const count = (state: Check['state']): number => checks.filter((check) => check.state === state).length;
-  return [...lines, '', `${count('ok')} ok, ${count('warning')} warnings, ${count('failed')} failed`];
+  return [...lines, '', `ok ${count('ok')}, warnings ${count('warning')}, failed ${count('failed')}`];
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type EventAnswer, eventSchema, readAnswer } from './api-schema.js';
 import type { ApiClient, Query } from './client.js';
 import { Unreachable } from './failure.js';
+import { errnoOf } from './files.js';
 import { readSse } from './sse.js';
 
 export interface FollowOptions {
@@ -59,7 +60,8 @@ export async function* followEvents(api: ApiClient, options: FollowOptions): Asy
 }
 
 function isConnectionError(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof Error && 'code' in error);
+  // A stream that breaks rejects with an error of the operating system (ECONNRESET: "aborted").
+  return error instanceof Unreachable || errnoOf(error)?.startsWith('E') === true;
 }
 
 /** Resolves early when the watch ends. */

@@ -18,12 +18,14 @@ import { registerLease } from './lease.js';
 import { registerMachine } from './machine.js';
 import { registerProfile } from './profile.js';
 import { registerRole } from './role.js';
+import { registerServe } from './serve.js';
 import { registerSystem } from './system.js';
 import { styleFor } from './terminal/style.js';
 import { registerToken } from './token.js';
 
 // In the order of the help: the server and its surroundings, the desired state, then what there is.
 const COMMANDS = [
+  registerServe,
   registerLab,
   registerDoctor,
   registerAssets,

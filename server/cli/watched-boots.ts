@@ -2,7 +2,7 @@ import type { EventAnswer, MachineAnswer } from './api-schema.js';
 
 /**
  * Which machines `boot watch` follows, and whether all their boots are over. Without names: every machine whose boot is under
- * way when the watch begins or starts later; a boot that ended before is nobody's business. Named machines: their newest boot,
+ * way when the watch begins or has an event later; a boot that ended before is nobody's business. Named machines: their newest boot,
  * also when it has ended already. Pure: answers of the API go in.
  */
 export class WatchedBoots {
@@ -10,6 +10,8 @@ export class WatchedBoots {
   readonly #machines = new Map<string, MachineAnswer>();
   /** Machines that had an event since the last look. */
   readonly #touched = new Set<string>();
+  /** Boots that had an event during the watch: theirs are watched even if they end before anyone looked. */
+  readonly #sessions = new Set<string>();
 
   constructor(names: readonly string[]) {
     this.#names = new Set(names);
@@ -24,11 +26,10 @@ export class WatchedBoots {
     return [...this.#names];
   }
 
-  /** What is known of a machine now. Without names, a machine enters with its first running boot. */
+  /** What is known of a machine now. Without names, a machine enters with its first boot that is under way or had an event. */
   put(machine: MachineAnswer): void {
-    const isWatched = this.isOpen
-      ? this.#machines.has(machine.name) || isUnderWay(machine)
-      : this.#names.has(machine.name);
+    const isNew = isUnderWay(machine) || this.#sessions.has(machine.boot?.session ?? '');
+    const isWatched = this.isOpen ? this.#machines.has(machine.name) || isNew : this.#names.has(machine.name);
     if (isWatched) this.#machines.set(machine.name, machine);
   }
 
@@ -38,13 +39,14 @@ export class WatchedBoots {
   }
 
   /** Notes that an event tells of a watched machine; false = of another one. */
-  touch(event: Pick<EventAnswer, 'machine' | 'mac'>): boolean {
+  touch(event: Pick<EventAnswer, 'machine' | 'mac' | 'session'>): boolean {
     const key = event.machine ?? event.mac;
     if (key === undefined) return false;
     // A named machine may be known by its MAC: its events carry name and MAC.
     const named = [event.machine, event.mac].find((word) => word !== undefined && this.#names.has(word));
     if (!this.isOpen && named === undefined) return false;
     this.#touched.add(named ?? key);
+    if (event.session !== undefined) this.#sessions.add(event.session);
     return true;
   }
 

@@ -6,6 +6,8 @@ export interface Check {
   readonly message: string;
   /** What to do; on every `failed` and `warning`. */
   readonly remedy?: string;
+  /** Everything that `message` shortens. */
+  readonly items?: readonly string[];
 }
 
 export const ok = (name: string, message: string): Check => ({ name, state: 'ok', message });

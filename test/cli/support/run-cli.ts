@@ -13,7 +13,7 @@ export interface CliResult {
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
 }
 
 /** The compiled command as a child process, with no environment but PATH and what is given, and no anybios.yaml around. */

@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import { loadConfig } from '../config.js';
+import { invalid } from '../domain/errors.js';
+import type { Cli } from './cli.js';
+import { DEFAULT_CONFIG } from './connection.js';
+import { withExamples } from './examples.js';
+import { EXIT } from './failure.js';
+
+/** `anybios serve`: the server itself, until SIGTERM or SIGINT. */
+export function registerServe(program: Command, cli: Cli): void {
+  const serve = program
+    .command('serve')
+    .description('run the server; the configuration is named by --config')
+    .option('--set <key=value>', 'override a key of the configuration, e.g. listen.http=8081', collect, {})
+    .action(async (options: { set: Readonly<Record<string, string>> }) => {
+      const config = loadConfig({ file: cli.configFile ?? DEFAULT_CONFIG, env: cli.io.env, flags: options.set });
+      // Only this command needs the server's code: the others start faster without it.
+      const { startServer } = await import('../main.js');
+      const stop = stopRequested(cli);
+      try {
+        const server = await startServer(config);
+        cli.note(`anybios serves ${server.url} (stop: Ctrl-C)`);
+        await stop.requested;
+        await server.close();
+      } finally {
+        stop.release();
+      }
+    });
+  withExamples(serve, [
+    ['with anybios.yaml of this folder', 'serve'],
+    ['another file, another port', 'serve --config /etc/anybios/anybios.yaml --set listen.http=8081'],
+  ]);
+}
+
+function collect(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw invalid(`"${text}" is not KEY=VALUE`, { field: '--set', remedy: 'e.g. --set listen.http=8081' });
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** The first SIGTERM or SIGINT asks for an orderly end; a second one ends the process at once. */
+function stopRequested(cli: Cli): { readonly requested: Promise<void>; release(): void } {
+  let first: () => void = () => undefined;
+  let asked = false;
+  const requested = new Promise<void>((resolve) => {
+    first = resolve;
+  });
+  const onSignal = (): void => {
+    if (asked) process.exit(EXIT.failed);
+    asked = true;
+    cli.note('stopping');
+    first();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return {
+    requested,
+    release: () => {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+    },
+  };
+}
