@@ -37,8 +37,10 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
     if (link !== undefined) events.packet(bytes, link);
   });
   try {
+    // Before bind: with a descriptor dgram says "listening" at once.
+    const listening = once(socket, 'listening');
     socket.bind({ fd: openUdpOnInterface(name, SERVER_PORT) });
-    await once(socket, 'listening');
+    await listening;
   } catch (error) {
     sender.close();
     throw error;
