@@ -26,7 +26,7 @@ export interface LabOptions {
   readonly config: string;
 }
 
-const HEALTHY_MS = 60_000;
+const READY_MS = 60_000;
 const POLITE_END_MS = 8_000;
 
 /**
@@ -80,7 +80,7 @@ export class Lab {
     return lab;
   }
 
-  /** Resolves when the server answers /healthz; throws `unavailable` with its last words when it ends or stays silent. */
+  /** Resolves when the server listens to all its ports; throws `unavailable` with its last words when it ends or stays silent. */
   async startServer(): Promise<void> {
     const { program } = this.#options;
     const server = this.startInside(
@@ -89,8 +89,8 @@ export class Lab {
       this.folder.serverLog,
     );
     this.#server = server;
-    const end = Date.now() + HEALTHY_MS;
-    while (!(await isHealthy(this.folder.apiSocket))) {
+    const end = Date.now() + READY_MS;
+    while (!(await isReady(this.folder.apiSocket))) {
       this.checkServer();
       if (Date.now() > end) throw this.#serverFault('the server does not answer');
       await delay(50);
@@ -188,11 +188,11 @@ async function endChild(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Pro
   clearTimeout(late);
 }
 
-/** True when the server behind this socket answers /healthz with 200. */
-function isHealthy(socketPath: string): Promise<boolean> {
+/** True when the server behind this socket is ready: all of DHCP, TFTP and HTTP listen. */
+function isReady(socketPath: string): Promise<boolean> {
   if (!existsSync(socketPath)) return Promise.resolve(false);
   return new Promise((resolve) => {
-    const request = http.get({ socketPath, path: '/healthz', agent: false, timeout: 2_000 }, (response) => {
+    const request = http.get({ socketPath, path: '/readyz', agent: false, timeout: 2_000 }, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     });
