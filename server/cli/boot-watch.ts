@@ -6,6 +6,7 @@ import { EXIT, Unreachable } from './failure.js';
 import { type FollowedEvent, followEvents } from './follow-events.js';
 import { liveLines } from './live-view.js';
 import { listAll } from './paging.js';
+import { Signal } from './signal.js';
 import { LiveScreen } from './terminal/live-screen.js';
 import { paintState } from './terminal/style.js';
 import { printable } from './terminal/text.js';
@@ -38,6 +39,7 @@ export async function watchBoots(cli: Cli, names: readonly string[], options: Wa
   const ending = new AbortController();
   const news = new Signal();
 
+  let mustLookAtAll = true;
   let streamError: unknown;
   const opened = new Signal();
   const follow = (async () => {
@@ -45,7 +47,10 @@ export async function watchBoots(cli: Cli, names: readonly string[], options: Wa
       const events = followEvents(api, {
         signal: ending.signal,
         onOpen: () => opened.raise(),
-        onLost: (reason) => cli.note(reason),
+        onLost: (reason) => {
+          if (screen === undefined) cli.note(reason);
+          else screen.printAbove(reason, linesOf(cli, screen, watched));
+        },
       });
       for await (const followed of events) {
         if (!watched.touch(followed.event)) continue;
@@ -62,18 +67,18 @@ export async function watchBoots(cli: Cli, names: readonly string[], options: Wa
 
   try {
     await opened.wait(undefined);
-    if (streamError === undefined) await lookAtAll(api, watched);
     const deadline = options.timeoutMs === undefined ? undefined : Date.now() + options.timeoutMs;
     for (;;) {
       if (streamError !== undefined) throw streamError;
-      draw(cli, screen, watched);
+      if (mustLookAtAll) mustLookAtAll = !(await ifReachable(() => lookAtAll(api, watched)));
+      await lookAtStale(api, watched);
+      screen?.draw(linesOf(cli, screen, watched));
       if (options.once && watched.areOver) {
         if (screen === undefined) await news.quiet(QUIET_MS, QUIET_LIMIT_MS);
         break;
       }
       if (deadline !== undefined && Date.now() >= deadline) break;
       await news.wait(Math.min(LOOK_MS, deadline === undefined ? LOOK_MS : Math.max(1, deadline - Date.now())));
-      await lookAtStale(api, watched);
     }
   } finally {
     ending.abort();
@@ -97,23 +102,28 @@ async function lookAtAll(api: ApiClient, watched: WatchedBoots): Promise<void> {
   }
 }
 
-/** A server that is restarting is no reason to stop watching: what it cannot say now is asked again at the next look. */
 async function lookAtStale(api: ApiClient, watched: WatchedBoots): Promise<void> {
   const stale = watched.takeStale();
-  try {
-    if (watched.isOpen && stale.length > ASK_SINGLY) {
-      await lookAtAll(api, watched);
-      return;
-    }
+  const hasLooked = await ifReachable(async () => {
+    if (watched.isOpen && stale.length > ASK_SINGLY) return lookAtAll(api, watched);
     for (const name of stale) {
       const machine = await machineOf(api, name);
       // Approved: what was known by its MAC answers by its name now.
       if (machine === undefined || (watched.isOpen && machine.name !== name)) watched.drop(name);
       if (machine !== undefined) watched.put(watched.isOpen ? machine : { ...machine, name });
     }
+  });
+  if (!hasLooked) for (const name of stale) watched.touch({ machine: name });
+}
+
+/** False = the server does not answer now. That is no reason to stop watching: it is asked again at the next look. */
+async function ifReachable(look: () => Promise<void>): Promise<boolean> {
+  try {
+    await look();
+    return true;
   } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
-    for (const name of stale) watched.touch({ machine: name, mac: undefined });
+    if (error instanceof Unreachable) return false;
+    throw error;
   }
 }
 
@@ -126,10 +136,9 @@ async function machineOf(api: ApiClient, name: string): Promise<MachineAnswer | 
   }
 }
 
-function draw(cli: Cli, screen: LiveScreen | undefined, watched: WatchedBoots): void {
-  if (screen === undefined) return;
-  const lines = liveLines(watched.machines.map(liveMachineOf), Date.now(), screen.width, cli.style);
-  screen.draw(lines.length > 0 ? lines : [cli.style.dim('no machine is booting; waiting for one')]);
+function linesOf(cli: Cli, { width }: LiveScreen, watched: WatchedBoots): readonly string[] {
+  const lines = liveLines(watched.machines.map(liveMachineOf), Date.now(), width, cli.style);
+  return lines.length > 0 ? lines : [cli.style.dim('no machine is booting; waiting for one')];
 }
 
 function printEvent(cli: Cli, { raw, event }: FollowedEvent): void {
@@ -169,39 +178,4 @@ function outcomeLines(cli: Cli, { name, boot }: MachineAnswer): readonly string[
     return [`${head} (session ${boot.session}; see: anybios boot show ${boot.session})`];
   const { name: diagnosis, message, remedy } = boot.diagnosis;
   return [printable(`${head}: ${diagnosis}: ${message} — remedy: ${remedy}`)];
-}
-
-/** Something happened since the last wait, or happens during it. */
-class Signal {
-  #raised = false;
-  #wake: (() => void) | undefined;
-
-  raise(): void {
-    this.#raised = true;
-    this.#wake?.();
-  }
-
-  /** Resolves when nothing has happened for `milliseconds`, or after `limit`. */
-  async quiet(milliseconds: number, limit: number): Promise<void> {
-    const end = Date.now() + limit;
-    do this.#raised = false;
-    while ((await this.wait(milliseconds)) && Date.now() < end);
-  }
-
-  /** True = something happened; false = the time is over. */
-  async wait(milliseconds: number | undefined): Promise<boolean> {
-    if (!this.#raised) {
-      await new Promise<void>((resolve) => {
-        const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = undefined;
-    }
-    const happened = this.#raised;
-    this.#raised = false;
-    return happened;
-  }
 }

@@ -3,7 +3,8 @@ import https from 'node:https';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { AnybiosError, type ErrorCode } from '../domain/errors.js';
+import { AnybiosError } from '../domain/errors.js';
+import { errorIn } from './error-answer.js';
 import { Unreachable } from './failure.js';
 import { errnoOf } from './files.js';
 
@@ -35,7 +36,6 @@ export interface RequestOptions {
 const ANSWER_TIMEOUT_MS = 30_000;
 /** An answer is never larger than what a site of 100,000 machines needs; more is not our server. */
 const ANSWER_LIMIT_BYTES = 256 * 1024 * 1024;
-const CODES: readonly string[] = ['invalid', 'not_found', 'conflict', 'unauthorized', 'unavailable', 'internal'];
 
 /** The REST API under /api/v1. Failures are thrown: AnybiosError as the server said it, Unreachable when none answered. */
 export class ApiClient {
@@ -205,33 +205,4 @@ function bodyOf(options: RequestOptions): { readonly headers: Record<string, str
 function isClosedByPeer(error: unknown): boolean {
   const code = errnoOf(error);
   return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
-}
-
-function errorIn(
-  body: string,
-): { code: ErrorCode; message: string; field: string | undefined; remedy: string | undefined } | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-  const error = member(value, 'error');
-  const code = member(error, 'code');
-  const message = member(error, 'message');
-  if (typeof code !== 'string' || typeof message !== 'string') return undefined;
-  const field = member(error, 'field');
-  const remedy = member(error, 'remedy');
-  return {
-    code: CODES.includes(code) ? (code as ErrorCode) : 'internal',
-    message,
-    field: typeof field === 'string' ? field : undefined,
-    remedy: typeof remedy === 'string' ? remedy : undefined,
-  };
-}
-
-function member(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null
-    ? Object.entries(value).find(([name]) => name === key)?.[1]
-    : undefined;
 }

@@ -55,8 +55,8 @@ function endpointOfConfig(file: string, env: Env, given: string | undefined): En
   const config = loadConfig({ file, env });
   const token = given ?? readToken(`${config.dataDir}/admin.token`);
   const socketPath = `${config.dataDir}/anybios.sock`;
-  // Without a socket the server is not running, or runs elsewhere on the same data: its port decides.
-  if (isSocket(socketPath)) return endpointOfSocket(socketPath, token);
+  // Without a socket the server is not running, or runs elsewhere on the same data: its port decides, if one was chosen.
+  if (config.listen.http === 0 || isSocket(socketPath)) return endpointOfSocket(socketPath, token);
   const shown = `http://${formatIpv4(serverAddress(config))}:${config.listen.http}`;
   return { shown, url: new URL(shown), ...(token === undefined ? {} : { token }) };
 }

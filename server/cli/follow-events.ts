@@ -3,6 +3,7 @@ import { type EventAnswer, eventSchema, readAnswer } from './api-schema.js';
 import type { ApiClient, Query } from './client.js';
 import { Unreachable } from './failure.js';
 import { errnoOf } from './files.js';
+import { listAll } from './paging.js';
 import { readSse } from './sse.js';
 
 export interface FollowOptions {
@@ -12,7 +13,6 @@ export interface FollowOptions {
   readonly onOpen?: () => void;
   /** The connection broke; it is tried again. */
   readonly onLost?: (reason: string) => void;
-  readonly onBack?: () => void;
 }
 
 const RETRY_MS = 1000;
@@ -29,18 +29,17 @@ export interface FollowedEvent {
  */
 export async function* followEvents(api: ApiClient, options: FollowOptions): AsyncGenerator<FollowedEvent> {
   const { signal } = options;
-  let last: string | undefined;
+  let last = await newestEvent(api);
   let isFirst = true;
   let isLost = false;
   while (!signal.aborted) {
     try {
       const stream = await api.open('/events/stream', {
         signal,
-        headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) },
+        headers: { accept: 'text/event-stream', 'last-event-id': last },
         ...(options.query === undefined ? {} : { query: options.query }),
       });
       if (isFirst) options.onOpen?.();
-      if (isLost) options.onBack?.();
       isFirst = false;
       isLost = false;
       for await (const message of readSse(stream)) {
@@ -57,6 +56,12 @@ export async function* followEvents(api: ApiClient, options: FollowOptions): Asy
     isLost = true;
     await pause(signal);
   }
+}
+
+/** Where the watch begins: named from the start, so that a connection that breaks before any event misses none either. */
+async function newestEvent(api: ApiClient): Promise<string> {
+  const { rows } = await listAll(api, '/events', eventSchema, { query: { order: 'newest', limit: 1 }, limit: 1 });
+  return String(rows[0]?.sequence ?? 0);
 }
 
 function isConnectionError(error: unknown): boolean {

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { invalid } from '../domain/errors.js';
-import { explanationSchema, type MachineAnswer, machineSchema, readAnswer } from './api-schema.js';
+import { type MachineAnswer, machineSchema, readAnswer } from './api-schema.js';
 import type { Cli } from './cli.js';
 import { withExamples } from './examples.js';
 import { progressText } from './live-view.js';
+import { explainLines } from './machine-explain.js';
 import { listAll } from './paging.js';
 import { describeFields } from './terminal/describe.js';
 import { paintState } from './terminal/style.js';
 import { type Column, fieldLines, tableLines } from './terminal/table.js';
-import { displayWidth, padEnd, printable, wrap } from './terminal/text.js';
 import { formatAge, formatDuration } from './terminal/units.js';
 
 const at = (name: string): string => `/machines/${encodeURIComponent(name)}`;
@@ -178,32 +178,4 @@ function showLines(cli: Cli, answer: unknown): readonly string[] {
     );
   }
   return lines;
-}
-
-function explainLines(cli: Cli, answer: unknown): readonly string[] {
-  const { lines } = readAnswer(explanationSchema, answer, 'explanation');
-  const rows = lines.map(({ what, value, why }) => ({ what, value: printable(valueText(value)), why: printable(why) }));
-  const whatWidth = Math.max(0, ...rows.map((row) => displayWidth(row.what)));
-  const short = rows.map((row) => displayWidth(row.value)).filter((columns) => columns <= VALUE_COLUMNS);
-  const valueWidth = Math.max(0, ...short);
-  const width = cli.width ?? Number.POSITIVE_INFINITY;
-  return rows.flatMap(({ what, value, why }) => {
-    const head = `${padEnd(what, whatWidth)}  ${padEnd(value, valueWidth)}  `;
-    if (displayWidth(head) + displayWidth(why) <= width) return [head + cli.style.dim(why)];
-    // Nothing of an explanation is cut: what does not fit goes on in the next line, the reason below its value.
-    const room = width - whatWidth - 2;
-    return [
-      ...wrap(value, room).map((line, index) => `${padEnd(index === 0 ? what : '', whatWidth)}  ${line}`),
-      ...wrap(why, room - 2).map((line) => `${' '.repeat(whatWidth + 4)}${cli.style.dim(line)}`),
-    ];
-  });
-}
-
-/** A longer value (the kernel command line) does not move the reasons of the others to the right. */
-const VALUE_COLUMNS = 60;
-
-function valueText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return value.map(valueText).join(' ');
-  return value === null || value === undefined ? 'none' : JSON.stringify(value);
 }

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { run } from '../../server/cli/program.js';
 import { parseIpv4 } from '../../server/domain/ipv4.js';
 import { createApp } from '../../server/http/app.js';
 import { listening, listenOnSocket } from '../../server/http/listen.js';
@@ -114,6 +115,27 @@ describe('machines', () => {
       machine: 'node1',
       script: expect.stringContaining('linux'),
     });
+  });
+
+  test('on a terminal an explanation is wrapped, not cut', async () => {
+    let written = '';
+    const stream = {
+      isTTY: true,
+      columns: 80,
+      write: (text: string) => {
+        written += text;
+      },
+    };
+    const env = { ANYBIOS_URL: api.url, ANYBIOS_TOKEN: adminToken, NO_COLOR: '1' };
+    const code = await run(['machine', 'explain', 'node1'], {
+      env,
+      stdin: process.stdin,
+      stdout: stream,
+      stderr: stream,
+    });
+    expect(code).toBe(0);
+    for (const line of written.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    expect(written.replace(/\s+/g, '')).toContain(`anybios.sha256=${'d'.repeat(64)}`);
   });
 
   test('assign a role, take it away', async () => {

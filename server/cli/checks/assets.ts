@@ -31,12 +31,13 @@ type AssetFile = z.output<typeof file>;
 export async function assetChecks(folder = assetsDir): Promise<readonly Check[]> {
   const hardware = `${folder}/hardware`;
   return [
-    ...(await checkBuild('boot assets', folder)),
-    ...(existsSync(`${hardware}/manifest.json`) ? await checkBuild('boot assets (hardware)', hardware) : []),
+    ...(await checkBuild('', folder)),
+    ...(existsSync(`${hardware}/manifest.json`) ? await checkBuild(' (hardware)', hardware) : []),
   ];
 }
 
-async function checkBuild(name: string, folder: string): Promise<readonly Check[]> {
+async function checkBuild(suffix: string, folder: string): Promise<readonly Check[]> {
+  const name = `boot assets${suffix}`;
   const path = `${folder}/manifest.json`;
   if (!existsSync(path)) return [failed(name, `not built: there is no ${path}`, BUILD)];
   let manifest: Manifest;
@@ -47,7 +48,7 @@ async function checkBuild(name: string, folder: string): Promise<readonly Check[
       error instanceof z.ZodError ? (error.issues[0]?.path.join('.') ?? 'not as expected') : reasonOf(error);
     return [failed(name, `${path} is not understood: ${reason}`, `${BUILD} anew`)];
   }
-  return [await checkFiles(name, folder, manifest), checkFirmware(manifest)];
+  return [await checkFiles(name, folder, manifest), checkFirmware(`firmware${suffix}`, manifest)];
 }
 
 async function checkFiles(
@@ -82,14 +83,14 @@ async function damageOf(path: string, { sha256 }: AssetFile): Promise<string | u
 /** How many names a line of the report holds; all of them are in --json. */
 const NAMES_SHOWN = 4;
 
-function checkFirmware({ kernel: { flavour, missingFirmware } }: Manifest): Check {
-  if (flavour === 'cloud') return ok('firmware', 'the cloud flavour is for virtual machines and needs none');
-  if (missingFirmware.length === 0) return ok('firmware', 'the drivers of network cards have all that they ask for');
+function checkFirmware(name: string, { kernel: { flavour, missingFirmware } }: Manifest): Check {
+  if (flavour === 'cloud') return ok(name, 'the cloud flavour is for virtual machines and needs none');
+  if (missingFirmware.length === 0) return ok(name, 'the drivers of network cards have all that they ask for');
   const more = missingFirmware.length - NAMES_SHOWN;
   const names = missingFirmware.slice(0, NAMES_SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
   return {
     ...warning(
-      'firmware',
+      name,
       `${missingFirmware.length} files that drivers of network cards ask for are not in the initrd: ${names}`,
       'if your cards need one: add non-free-firmware to the apt sources, and "anybios assets build --flavour hardware --force"',
     ),

@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type CliResult, runCli, startCli } from './support/run-cli.js';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const dir = mkdtempSync(`${tmpdir()}/anybios-serve-`);
+const server = startCliWithConfig();
+const said: string[] = [];
+
+function startCliWithConfig(): ReturnType<typeof startCli> {
+  writeFileSync(`${dir}/anybios.yaml`, 'listen: { address: 127.0.0.1, http: 0, tftp: 0 }\ndhcp: { mode: "off" }\n');
+  return startCli(['serve', '--config', 'anybios.yaml'], { cwd: dir });
+}
+
+const anybios = (...args: readonly string[]): Promise<CliResult> => runCli(args, { cwd: dir });
+
+beforeAll(async () => {
+  // The log of the server is not read here; a full pipe would stop it.
+  server.stdout.resume();
+  createInterface(server.stderr).on('line', (line) => said.push(line));
+  await vi.waitFor(() => expect(said).toContainEqual(expect.stringMatching(/^anybios serves http:/)), {
+    timeout: 50_000,
+  });
+});
+afterAll(() => {
+  if (server.exitCode === null) server.kill('SIGKILL');
+  rmSync(dir, { recursive: true });
+});
+
+test('the shipped images and profiles are there', async () => {
+  const { code, stdout, stderr } = await anybios('image', 'list');
+  expect([code, stderr]).toEqual([0, '']);
+  for (const name of ['kernel', 'micro', 'base']) expect(stdout).toMatch(new RegExp(`^${name} .* stable `, 'm'));
+  expect((await anybios('profile', 'list')).stdout).toMatch(/^micro +boot /m);
+});
+
+test('doctor finds the server that is running', async () => {
+  const { stdout } = await anybios('doctor', '--json');
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string }[] };
+  expect(checks).toContainEqual({ name: 'server', state: 'ok', message: 'is running' });
+  expect(checks.find(({ name }) => name === 'boot assets')).toMatchObject({ state: 'ok' });
+});
+
+test('a second server on the same data is refused', async () => {
+  const { code, stderr } = await anybios('serve');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: .*in use.* — remedy: stop the other/m);
+});
+
+test('mistakes in the configuration: exit code 2, a line each', async () => {
+  writeFileSync(`${dir}/wrong.yaml`, 'listen:\n  htp: 8080\ndhcp:\n  mode: fast\n');
+  const { code, stdout, stderr } = await anybios('serve', '--config', 'wrong.yaml');
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(/^error: wrong\.yaml:2: listen\.htp: /m);
+  expect(stderr).toMatch(/^error: wrong\.yaml:4: dhcp\.mode: /m);
+  expect((await anybios('serve', '--set', 'listen.http')).stderr).toBe(
+    'error: "listen.http" is not KEY=VALUE (--set) — remedy: e.g. --set listen.http=8081\n',
+  );
+});
+
+test('SIGTERM ends it in order; then no server answers', async () => {
+  const closed = once(server, 'close');
+  server.kill('SIGTERM');
+  await closed;
+  expect(server.exitCode).toBe(0);
+  expect(said.at(-1)).toBe('stopping');
+  expect(await anybios('machine', 'list')).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining(`no server answers at unix:${dir}/data/anybios.sock: the socket is not there`),
+  });
+});
