@@ -13,11 +13,16 @@ vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let ownListeners: number;
+const children: ReturnType<typeof startCli>[] = [];
 beforeEach(async () => {
   api = await startApi({ core: { now: Date.now() } });
   ownListeners = api.listeners.count;
 });
-afterEach(() => api.close());
+afterEach(async () => {
+  // A test that failed leaves a watch behind, which would try to connect for ever.
+  for (const child of children.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+  await api.close();
+});
 
 const env = () => ({ ANYBIOS_URL: api.url, ANYBIOS_TOKEN: adminToken });
 
@@ -43,6 +48,7 @@ async function succeed(report: (values: Readonly<Record<string, string>>) => Pro
 /** Starts the command, gathers its lines, and says when the first one that fits has come. */
 function watch(args: readonly string[], environment = env()) {
   const child = startCli(['boot', 'watch', ...args], { env: environment });
+  children.push(child);
   const printed: string[] = [];
   const errors: string[] = [];
   const waiting = new Set<() => void>();
