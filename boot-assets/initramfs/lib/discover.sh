@@ -5,7 +5,7 @@
 inventory_body() {
 	local path name
 	kv product "$(dmi sys_vendor) $(dmi product_name)"
-	kv serial "$(dmi product_serial)"
+	kv_present serial "$(dmi product_serial)"
 	kv cpu "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)"
 	kv cpus "$(grep -c '^processor' /proc/cpuinfo)"
 	kv memory-bytes "$(memory_bytes MemTotal)"

@@ -7,7 +7,7 @@ shell_everywhere() {
 	say "$1; leave the shell to go on"
 	for tty in $(consoles); do
 		[ "$tty" != tty0 ] || tty=tty1 # a terminal of its own: tty0 is whichever is shown
-		setsid sh -i <"/dev/$tty" >"/dev/$tty" 2>&1 &
+		setsid -c sh -i <"/dev/$tty" >"/dev/$tty" 2>&1 &
 		pids="$pids $!"
 	done
 	while :; do
@@ -38,7 +38,7 @@ reboot_now() {
 countdown() {
 	local left=$1
 	while [ "$left" -gt 0 ]; do
-		if [ "$left" -le 3 ] || [ $((left % 10)) -eq 0 ]; then say "reboot in $left s"; fi
+		if [ "$left" -le 3 ] || [ "$left" -eq "$1" ] || [ $((left % 10)) -eq 0 ]; then say "reboot in $left s"; fi
 		sleep 1
 		left=$((left - 1))
 	done

@@ -10,6 +10,11 @@ kv() {
 	printf '%s=%s\n' "$1" "$value"
 }
 
+# kv_present KEY VALUE: the same, nothing for an empty value (old machines have no serial number).
+kv_present() {
+	[ -z "$2" ] || kv "$1" "$2"
+}
+
 # kv_all FILE KEY: every value of KEY, one a line, in order. Nothing when it is absent.
 kv_all() {
 	local line

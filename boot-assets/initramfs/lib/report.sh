@@ -10,7 +10,7 @@ report() {
 	kv uptime-ms "${report_uptime_ms:-$(uptime_ms)}" >>"$body"
 	shift 2
 	while [ $# -gt 1 ]; do
-		[ -z "$2" ] || kv "$1" "$2" >>"$body"
+		kv_present "$1" "$2" >>"$body"
 		shift 2
 	done
 	http_limit=${report_limit:-2} agent POST report "$body.answer" "$body" || result=1
