@@ -1,0 +1,209 @@
+import type { Server } from 'node:http';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { AnybiosError, conflict } from '../domain/errors.js';
+import { type Ipv4, parseIpv4 } from '../domain/ipv4.js';
+import { compiledEntry } from '../paths.js';
+import { ConnectionGuard } from './connection-guard.js';
+import { sortConnection } from './image-url.js';
+import { StreamChild } from './stream-child.js';
+import type { StreamReport } from './stream-messages.js';
+
+/** One download, as the boot core takes it (the same form as boot/contract.ts: TransferReport). */
+export interface ImageTransfer {
+  readonly requester: { readonly protocol: 'http'; readonly address: Ipv4 };
+  /** `images/sha256/HEX/vmlinuz` */
+  readonly name: string;
+  readonly phase: StreamReport['phase'];
+  /** Of this answer, which may be a part of the file. */
+  readonly bytes: number;
+  readonly total: number;
+  readonly milliseconds: number;
+  readonly reason?: string;
+}
+
+/** A pino logger fits. */
+export interface FrontLog {
+  info(data: object, message: string): void;
+  error(data: object, message: string): void;
+}
+
+export interface HttpFrontOptions {
+  /** Gets every connection that does not begin with an image. It must not listen itself. */
+  readonly server: Server;
+  /** IPv4; default all of them. */
+  readonly address?: string;
+  /** 0 = any free one. */
+  readonly port: number;
+  /** Of the image store: its files are in `sha256/` below. */
+  readonly imagesDir: string;
+  readonly onTransfer: (transfer: ImageTransfer) => void;
+  readonly log: FrontLog;
+  /** For a connection to send its first request line, and for the head of each request on the main server. */
+  readonly headMilliseconds?: number;
+}
+
+export interface HttpFront {
+  /** Resolves when connections are accepted. Rejects with a remedy when the port is taken or not allowed. */
+  start(): Promise<void>;
+  /** Idle connections end at once, requests in progress get two seconds. */
+  close(): Promise<void>;
+  /** The port in use, after start. */
+  readonly port: number;
+  /** Of the process that streams images; undefined while it starts again. */
+  readonly childPid: number | undefined;
+}
+
+const HEAD_MILLISECONDS = 15_000;
+const CLOSE_PATIENCE = 2000;
+/** A rack that comes back after a power cut connects at once; the kernel's own limit is 4096. */
+const BACKLOG = 4096;
+
+/**
+ * The TCP listener of the HTTP port (ADR 4). It reads the first request line of each connection: images go, socket and all, to a
+ * child process that streams them; everything else to the main server. No byte of an image passes this event loop.
+ */
+export function createHttpFront(options: HttpFrontOptions): HttpFront {
+  const { server, log, imagesDir } = options;
+  const address = options.address ?? '0.0.0.0';
+  const headMilliseconds = options.headMilliseconds ?? HEAD_MILLISECONDS;
+  const guard = new ConnectionGuard(server, headMilliseconds);
+  const child = new StreamChild(compiledEntry('images/stream-process.js'), { imagesDir }, hear, log);
+  const unsorted = new Set<Socket>();
+  // As http.Server has it for its own connections.
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }, sort);
+  let port = options.port;
+
+  function sort(socket: Socket): void {
+    let bytes: Buffer = Buffer.alloc(0);
+    unsorted.add(socket);
+    const giveUp = (): void => {
+      socket.destroy();
+    };
+    // Browsers open connections that they may need later; they do not mind when those are closed.
+    const timer = setTimeout(giveUp, headMilliseconds);
+    const done = (): void => {
+      clearTimeout(timer);
+      unsorted.delete(socket);
+      socket.off('data', onData).off('end', giveUp).off('error', giveUp).off('close', done);
+    };
+    const onData = (chunk: Buffer): void => {
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      const kind = sortConnection(bytes);
+      if (kind === 'more') return;
+      done();
+      socket.pause();
+      if (kind === 'images') handOver(socket, bytes);
+      else {
+        socket.unshift(bytes);
+        server.emit('connection', socket);
+        socket.resume();
+      }
+    };
+    socket.on('data', onData).on('end', giveUp).on('error', giveUp).on('close', done);
+  }
+
+  function handOver(socket: Socket, bytes: Buffer): void {
+    if (stopReading(socket)) {
+      child.handOver(socket, bytes);
+      return;
+    }
+    log.error({ node: process.version }, 'this version of Node cannot hand connections over: image downloads fail');
+    socket.destroy();
+  }
+
+  function hear(report: StreamReport): void {
+    const { name, phase, bytes, total, milliseconds, reason, status } = report;
+    if (phase === 'sent' || phase === 'failed') {
+      const data = { address: report.address, name, status, bytes, total, milliseconds, ...(reason ? { reason } : {}) };
+      log.info(data, phase === 'sent' ? 'image sent' : 'image download failed');
+    }
+    options.onTransfer({
+      requester: { protocol: 'http', address: parseIpv4(report.address.replace(/^::ffff:/, '')) },
+      name,
+      phase,
+      bytes,
+      total,
+      milliseconds,
+      ...(reason === undefined ? {} : { reason }),
+    });
+  }
+
+  return {
+    async start() {
+      await child.start();
+      try {
+        await listen(address, options.port);
+      } catch (error) {
+        await child.close();
+        throw error;
+      }
+      port = (listener.address() as AddressInfo).port;
+      listener.on('error', (error) => log.error({ error }, 'HTTP listener'));
+    },
+    async close() {
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      for (const socket of unsorted) socket.destroy();
+      await child.close();
+      guard.closeIdle();
+      const impatient = setTimeout(() => guard.closeAll(), CLOSE_PATIENCE);
+      await closed;
+      clearTimeout(impatient);
+    },
+    get port() {
+      return port;
+    },
+    get childPid() {
+      return child.pid;
+    },
+  };
+
+  function listen(host: string, wanted: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: NodeJS.ErrnoException): void => reject(listenProblem(error, host, wanted));
+      listener.once('error', fail);
+      listener.listen({ host, port: wanted, backlog: BACKLOG }, () => {
+        listener.off('error', fail);
+        resolve();
+      });
+    });
+  }
+}
+
+/**
+ * Node goes on reading a paused socket until its buffer is full, and drops what it reads of one that is on its way to another
+ * process. net.Socket has no public way to stop that at once, so this asks the handle below it. False = there is no such thing in
+ * this version of Node.
+ */
+function stopReading(socket: Socket): boolean {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null || !('readStop' in handle)) return false;
+  if (typeof handle.readStop !== 'function') return false;
+  handle.readStop();
+  return true;
+}
+
+function listenProblem(error: NodeJS.ErrnoException, address: string, port: number): Error {
+  const where = `${address}:${port}`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return conflict(`${where} is in use`, {
+        field: 'listen.http',
+        remedy: 'stop the other program, or set listen.http to another port',
+        cause: error,
+      });
+    case 'EACCES':
+      return new AnybiosError('unavailable', `not allowed to listen on ${where}`, {
+        field: 'listen.http',
+        remedy: 'start as root, or with the capability CAP_NET_BIND_SERVICE',
+        cause: error,
+      });
+    case 'EADDRNOTAVAIL':
+      return new AnybiosError('unavailable', `this computer has no address ${address}`, {
+        field: 'listen.address',
+        remedy: 'set listen.address to an address of one of its interfaces',
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}

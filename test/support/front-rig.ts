@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { createHttpFront, type HttpFront, type ImageTransfer } from '../../server/images/front.js';
+import { redirectImages } from '../../server/images/redirect-images.js';
+import { createImageStore, type ImageStore } from '../../server/images/store.js';
+
+export interface FrontRig {
+  readonly front: HttpFront;
+  readonly server: Server;
+  readonly store: ImageStore;
+  readonly dir: string;
+  readonly url: string;
+  readonly transfers: ImageTransfer[];
+  readonly log: string[];
+  /** Requests that reached the main server: `GET /path body`. */
+  readonly main: string[];
+  /** Imports the bytes; the path of the image. */
+  put(bytes: Buffer): Promise<string>;
+  ended(count: number): Promise<readonly ImageTransfer[]>;
+  close(): Promise<void>;
+}
+
+/** The front with its child over a store of its own. The main server answers `main: METHOD PATH`, and `/slow` never. */
+export async function frontRig(options: { address?: string; headMilliseconds?: number } = {}): Promise<FrontRig> {
+  const dir = await mkdtemp(join(tmpdir(), 'fi-front-'));
+  const store = await createImageStore(dir);
+  const transfers: ImageTransfer[] = [];
+  const log: string[] = [];
+  const main: string[] = [];
+  const waiting: (() => void)[] = [];
+  const server = createServer((request, response) => {
+    redirectImages(request, response, () => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        main.push(`${request.method} ${request.url} ${Buffer.concat(chunks)}`.trim());
+        if (request.url !== '/slow') response.end(`main: ${request.method} ${request.url}`);
+      });
+    });
+  });
+  const note = (data: object, message: string): void => {
+    log.push(`${message} ${JSON.stringify(data)}`);
+  };
+  const front = createHttpFront({
+    server,
+    address: options.address ?? '127.0.0.1',
+    port: 0,
+    imagesDir: dir,
+    onTransfer(transfer) {
+      transfers.push(transfer);
+      for (const wake of waiting.splice(0)) wake();
+    },
+    log: { info: note, error: note },
+    ...(options.headMilliseconds === undefined ? {} : { headMilliseconds: options.headMilliseconds }),
+  });
+  await front.start();
+  const isEnd = ({ phase }: ImageTransfer): boolean => phase !== 'started' && phase !== 'progress';
+  return {
+    front,
+    server,
+    store,
+    dir,
+    url: `http://${options.address ?? '127.0.0.1'}:${front.port}`,
+    transfers,
+    log,
+    main,
+    async put(bytes) {
+      const { digest } = await store.import(Readable.from([bytes]));
+      return `/images/sha256/${digest}`;
+    },
+    async ended(count) {
+      while (transfers.filter(isEnd).length < count) await new Promise<void>((resolve) => waiting.push(resolve));
+      return transfers.filter(isEnd);
+    },
+    async close() {
+      await front.close();
+      await rm(dir, { recursive: true });
+    },
+  };
+}
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** A bare TCP connection; `answer` resolves to everything that came when the other side closed. */
+export function rawConnection(port: number): { readonly socket: Socket; readonly answer: Promise<Buffer> } {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  const chunks: Buffer[] = [];
+  const answer = new Promise<Buffer>((resolve) => {
+    socket.on('data', (chunk) => chunks.push(chunk));
+    // A reset ends it as well; what came before it counts.
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(Buffer.concat(chunks)));
+  });
+  return { socket, answer };
+}
