@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, join, resolve } from 'node:path';
+import { Router } from 'express';
+import { type Logger, pino } from 'pino';
+import { createBootCore } from './boot/create-boot-core.js';
+import { type Config, serverAddress } from './config.js';
+import { createDhcpServer } from './dhcp/server.js';
+import { AnybiosError } from './domain/errors.js';
+import { formatIpv4 } from './domain/ipv4.js';
+import type { Mac } from './domain/mac.js';
+import type { Store } from './domain/ports.js';
+import type { ServerIdentity } from './domain/site.js';
+import { agentRoutes } from './http/agent.js';
+import { createApp } from './http/app.js';
+import { bootRoutes } from './http/boot-routes.js';
+import { listenOnSocket } from './http/listen.js';
+import { ensureAdminToken, Tokens } from './http/tokens.js';
+import { createHttpFront } from './images/front.js';
+import { redirectImages } from './images/redirect-images.js';
+import { registerShippedImages, shippedLoaders } from './images/shipped.js';
+import { resolveInside } from './images/site-files.js';
+import { createImageStore, type ImageStore } from './images/store.js';
+import { assetsDir, packageRoot, profilesDir } from './paths.js';
+import { loadProfiles } from './render/profiles.js';
+import { compileTemplate, type Template } from './render/renderer.js';
+import { LeaseBook } from './state/leases.js';
+import { State } from './state/state.js';
+import { openStore } from './store/open-store.js';
+import { createTftpServer } from './tftp/server.js';
+
+export interface RunningServer {
+  /** `http://10.77.0.1:8080`: what goes into boot URLs. */
+  readonly url: string;
+  /** Ends in the reverse order of the start; what was promised to a machine is on disk before this resolves. */
+  close(): Promise<void>;
+}
+
+/** Wires everything and starts it. Rejects with the reason when a part cannot start; then nothing is left running. */
+export async function startServer(config: Config, log: Logger = pino()): Promise<RunningServer> {
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    return { url: await start(config, log, closers), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, closers: (() => Promise<unknown>)[]): Promise<string> {
+  const clock = Date.now;
+  const identity = identityOf(config);
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+
+  const store = await openStore({ path: join(config.dataDir, 'anybios.db'), log: log.child({ part: 'store' }) });
+  closers.push(() => store.close());
+  const adminToken = await ensureAdminToken(config.dataDir);
+  const images = await createImageStore(join(config.dataDir, 'images'));
+  await saveShippedImages(store, images, clock);
+
+  const snapshot = await store.load();
+  const profiles = loadProfiles(profilesDir, ...ownProfiles(config));
+  const state = new State(
+    snapshot,
+    Array.from(profiles.values(), ({ profile }) => profile),
+  );
+  const leases = new LeaseBook({
+    leases: snapshot.leases,
+    subnets: config.dhcp.subnets,
+    excluded: [identity.address],
+    reservedFor: (address) => state.machineByAddress(address),
+    store,
+  });
+  const { filesDir } = config;
+  const core = createBootCore({
+    store,
+    snapshot,
+    state,
+    identity,
+    subnets: config.dhcp.subnets,
+    unknown: config.unknown,
+    key: await serverKey(store),
+    files: {
+      loaders: await shippedLoaders(assetsDir),
+      imageFile: async (digest) => {
+        const found = await images.pathOf(digest);
+        return found === undefined ? { kind: 'none', reason: 'no image has this digest' } : { kind: 'file', ...found };
+      },
+      siteFile: filesDir === undefined ? undefined : (name) => resolveInside(filesDir, name),
+    },
+    renderProfile: (name, loader, data) => {
+      const loaded = profiles.get(name);
+      if (loaded === undefined) throw new AnybiosError('not_found', `there is no profile ${name}`);
+      return loaded[loader](data);
+    },
+    renderText: cachedTemplates(),
+    leaseAddress: (mac) => leases.addressOf(mac),
+    renewLease: async (mac) => await renewLease(leases, mac, clock),
+    log: log.child({ part: 'boot' }),
+    clock,
+    newId: () => randomBytes(8).toString('hex'),
+  });
+  core.sessions.start();
+  closers.push(async () => {
+    core.sessions.stop();
+    await core.events.flush();
+  });
+
+  const closing = new AbortController();
+  const waitingFor = new Set(['HTTP', 'TFTP', 'DHCP']);
+  const httpLog = log.child({ part: 'http' });
+  const app = createApp({
+    state,
+    store,
+    events: core.events,
+    boot: core.views,
+    images,
+    leases: () => leases.all(),
+    tokens: new Tokens({ adminToken, records: snapshot.tokens, store, clock }),
+    subnets: config.dhcp.subnets,
+    templateFault,
+    clock,
+    notReady: () => [...waitingFor].map((part) => `${part} is not listening yet`),
+    closing: closing.signal,
+    machineRoutes: [
+      { path: '/', router: Router().use(redirectImages) },
+      { path: '/boot', router: bootRoutes('/boot', core.boot, httpLog) },
+      { path: '/files', router: bootRoutes('/files', core.boot, httpLog) },
+      { path: '/agent/v1', router: agentRoutes({ claims: core.claims, reports: core.reports, log: httpLog }) },
+    ],
+    log: httpLog,
+    version: productVersion(),
+  });
+
+  const socket = await listenOnSocket(app, join(config.dataDir, 'anybios.sock'));
+  closers.push(() => new Promise((done) => void socket.close(done).closeAllConnections()));
+  // An upload of many GB takes its time; only the head of a request has a limit.
+  const server = createServer({ requestTimeout: 0 }, app);
+  const front = createHttpFront({
+    server,
+    port: config.listen.http,
+    imagesDir: join(config.dataDir, 'images'),
+    onTransfer: (report) => core.boot.transfer(report),
+    log: httpLog,
+  });
+  await front.start();
+  closers.push(() => front.close());
+  closers.push(async () => closing.abort());
+  waitingFor.delete('HTTP');
+
+  const tftp = createTftpServer({
+    address: formatIpv4(identity.address),
+    port: config.listen.tftp,
+    boot: core.boot,
+    log: log.child({ part: 'tftp' }),
+  });
+  await tftp.start();
+  closers.push(() => tftp.close());
+  waitingFor.delete('TFTP');
+
+  if (config.dhcp.subnets.some(({ mode }) => mode !== 'off')) {
+    const dhcp = createDhcpServer({
+      interfaces: config.listen.interfaces,
+      subnets: config.dhcp.subnets,
+      identity,
+      boot: core.boot,
+      leases,
+      clock,
+      log: log.child({ part: 'dhcp' }),
+    });
+    await dhcp.start();
+    closers.push(() => dhcp.close());
+  }
+  waitingFor.delete('DHCP');
+  log.info({ url: identity.url, interfaces: config.listen.interfaces, dataDir: config.dataDir }, 'anybios is ready');
+  return identity.url;
+}
+
+function identityOf(config: Config): ServerIdentity {
+  const address = serverAddress(config);
+  const { http, tftp } = config.listen;
+  return { address, httpPort: http, tftpPort: tftp, url: `http://${formatIpv4(address)}:${http}` };
+}
+
+/** New builds of the shipped images become `stable`; known ones are left as the operator tagged them. */
+async function saveShippedImages(store: Store, imageStore: ImageStore, now: () => number): Promise<void> {
+  const { images } = await store.load();
+  for (const image of await registerShippedImages({ assetsDir, imageStore, known: images, now })) {
+    await store.saveImage(image);
+    for (const tag of image.tags) await store.tagImage(image.name, image.version, tag);
+  }
+}
+
+/** Nonces and credentials are derived from it; it never leaves the database (mode 0600). */
+async function serverKey(store: Store): Promise<string> {
+  const known = await store.setting('server-key');
+  if (known !== undefined) return known;
+  const made = randomBytes(32).toString('hex');
+  await store.saveSetting('server-key', made);
+  return made;
+}
+
+/** `profiles/` beside the configuration, unless that is the shipped folder itself. */
+function ownProfiles(config: Config): string[] {
+  const own = resolve(dirname(config.file), 'profiles');
+  return own !== resolve(profilesDir) && existsSync(own) ? [own] : [];
+}
+
+async function renewLease(leases: LeaseBook, mac: Mac, clock: () => number): Promise<void> {
+  await leases.renew(mac, Math.floor(clock() / 1000));
+}
+
+/** Templates of systems' files, compiled once for each text. */
+function cachedTemplates(): (name: string, text: string, data: object) => string {
+  const compiled = new Map<string, Template>();
+  return (name, text, data) => {
+    const key = `${name}\n${text}`;
+    let template = compiled.get(key);
+    if (template === undefined) {
+      if (compiled.size > 10_000) compiled.clear();
+      template = compileTemplate(name, text);
+      compiled.set(key, template);
+    }
+    return template(data);
+  };
+}
+
+function templateFault(text: string): string | undefined {
+  try {
+    compileTemplate('text', text);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function productVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown';
+}
