@@ -43,6 +43,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
     await listening;
   } catch (error) {
     sender.close();
+    socket.close();
     throw error;
   }
   const opened: DhcpLink = {
