@@ -1,4 +1,4 @@
-import type { DhcpMessageWord, DhcpStep } from '../boot/contract.js';
+import type { DhcpFacts, DhcpMessageWord, DhcpStep } from '../boot/contract.js';
 import type { Json } from '../domain/event.js';
 import { broadcastOf, formatCidr, formatIpv4, type Ipv4, netmask, UNSPECIFIED } from '../domain/ipv4.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
@@ -29,7 +29,7 @@ export function answer(
   const path = replyPath(request, { type, yiaddr: message.yiaddr });
   const file = offer.kind === 'none' ? undefined : offer.kind === 'script' ? offer.url : offer.file;
   const what = address === undefined ? 'options' : `${formatIpv4(address)} (${why})`;
-  const text = `${type === 'offer' ? 'offered' : 'given'} ${what}${file === undefined ? '' : ` and ${file}`}`;
+  const text = `${type === 'offer' ? 'offered' : 'given'} ${what}${bootWords(facts, offer.reason, file)}`;
   return {
     kind: 'reply',
     message,
@@ -42,6 +42,12 @@ export function answer(
       path: describePath(path, formatIpv4),
     }),
   };
+}
+
+/** A machine that wants to boot and gets no file must read why; an OS that only wants an address has nothing to read. */
+function bootWords(facts: DhcpFacts, reason: string, file: string | undefined): string {
+  if (file !== undefined) return ` and ${file}`;
+  return facts.client === 'os' ? '' : `, no boot file: ${reason}`;
 }
 
 /** NAK with its reason in option 56, which clients print. */
