@@ -37,21 +37,36 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+export type Flavour = 'cloud' | 'hardware';
+
+export interface ServerOptions {
+  readonly log?: Logger;
+  /** Which build of the boot assets becomes `stable` when it is new; default: hardware if it was built, else cloud. */
+  readonly flavour?: Flavour;
+}
+
 /** Wires everything and starts it. Rejects with the reason when a part cannot start; then nothing is left running. */
-export async function startServer(config: Config, log: Logger = pino()): Promise<RunningServer> {
+export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
+  const log = options.log ?? pino();
+  const assets = assetsOf(options.flavour);
   const closers: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    return { url: await start(config, log, closers), close };
+    return { url: await start(config, assets, log, closers), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function start(config: Config, log: Logger, closers: (() => Promise<unknown>)[]): Promise<string> {
+async function start(
+  config: Config,
+  assets: string,
+  log: Logger,
+  closers: (() => Promise<unknown>)[],
+): Promise<string> {
   const clock = Date.now;
   const identity = identityOf(config);
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
@@ -60,7 +75,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<unknow
   closers.push(() => store.close());
   const adminToken = await ensureAdminToken(config.dataDir);
   const images = await createImageStore(join(config.dataDir, 'images'));
-  await saveShippedImages(store, images, clock);
+  await saveShippedImages(store, images, assets, clock);
 
   const snapshot = await store.load();
   const profiles = loadProfiles(profilesDir, ...ownProfiles(config));
@@ -85,7 +100,7 @@ async function start(config: Config, log: Logger, closers: (() => Promise<unknow
     unknown: config.unknown,
     key: await serverKey(store),
     files: {
-      loaders: await shippedLoaders(assetsDir),
+      loaders: await shippedLoaders(assets),
       imageFile: async (digest) => {
         const found = await images.pathOf(digest);
         return found === undefined ? { kind: 'none', reason: 'no image has this digest' } : { kind: 'file', ...found };
@@ -180,6 +195,13 @@ async function start(config: Config, log: Logger, closers: (() => Promise<unknow
   return identity.url;
 }
 
+/** Builds lie in boot-assets/out (cloud) and boot-assets/out/hardware. */
+function assetsOf(flavour: Flavour | undefined): string {
+  const hardware = join(assetsDir, 'hardware');
+  const wanted = flavour ?? (existsSync(join(hardware, 'manifest.json')) ? 'hardware' : 'cloud');
+  return wanted === 'hardware' ? hardware : assetsDir;
+}
+
 function identityOf(config: Config): ServerIdentity {
   const address = serverAddress(config);
   const { http, tftp } = config.listen;
@@ -187,9 +209,14 @@ function identityOf(config: Config): ServerIdentity {
 }
 
 /** New builds of the shipped images become `stable`; known ones are left as the operator tagged them. */
-async function saveShippedImages(store: Store, imageStore: ImageStore, now: () => number): Promise<void> {
+async function saveShippedImages(
+  store: Store,
+  imageStore: ImageStore,
+  assets: string,
+  now: () => number,
+): Promise<void> {
   const { images } = await store.load();
-  for (const image of await registerShippedImages({ assetsDir, imageStore, known: images, now })) {
+  for (const image of await registerShippedImages({ assetsDir: assets, imageStore, known: images, now })) {
     await store.saveImage(image);
     for (const tag of image.tags) await store.tagImage(image.name, image.version, tag);
   }

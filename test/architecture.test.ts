@@ -85,5 +85,5 @@ test('process.exit is called by the command line only', () => {
     .filter((path) => /process\.exit\(/.test(readFileSync(path, 'utf8')))
     .map((path) => relative(root, path));
   for (const caller of callers)
-    expect(['main.ts', 'cli/anybios.ts', 'cli/serve.ts', 'images/stream-process.ts']).toContain(caller);
+    expect(['main.ts', 'cli/anybios.ts', 'cli/serve.ts', 'cli/lab.ts', 'images/stream-process.ts']).toContain(caller);
 });

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { loadConfig } from '../config.js';
 import { invalid } from '../domain/errors.js';
 import type { Cli } from './cli.js';
@@ -12,13 +12,19 @@ export function registerServe(program: Command, cli: Cli): void {
     .command('serve')
     .description('run the server; the configuration is named by --config')
     .option('--set <key=value>', 'override a key of the configuration, e.g. listen.http=8081', collect, {})
-    .action(async (options: { set: Readonly<Record<string, string>> }) => {
+    .addOption(
+      new Option('--flavour <flavour>', 'boot assets to serve; default: hardware if built, else cloud').choices([
+        'cloud',
+        'hardware',
+      ]),
+    )
+    .action(async (options: { set: Readonly<Record<string, string>>; flavour?: 'cloud' | 'hardware' }) => {
       const config = loadConfig({ file: cli.configFile ?? DEFAULT_CONFIG, env: cli.io.env, flags: options.set });
       // Only this command needs the server's code: the others start faster without it.
       const { startServer } = await import('../main.js');
       const stop = stopRequested(cli);
       try {
-        const server = await startServer(config);
+        const server = await startServer(config, options.flavour === undefined ? {} : { flavour: options.flavour });
         cli.note(`anybios serves ${server.url} (stop: Ctrl-C)`);
         await stop.requested;
         await server.close();

@@ -85,7 +85,7 @@ export class Lab {
     const { program } = this.#options;
     const server = this.startInside(
       process.execPath,
-      [program, 'serve', '--config', this.folder.config],
+      [program, 'serve', '--flavour', 'cloud', '--config', this.folder.config],
       this.folder.serverLog,
     );
     this.#server = server;

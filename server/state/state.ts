@@ -103,10 +103,21 @@ export class State {
   removeImage(name: string, version: string): void {
     const versions = this.images.get(name);
     const image = versions?.get(version);
-    for (const file of image?.files ?? [])
-      if (this.#byDigest.get(file.digest) === image) this.#byDigest.delete(file.digest);
     versions?.delete(version);
     if (versions?.size === 0) this.images.delete(name);
+    // Two images may share a file: the digest then belongs to the other one from now on.
+    for (const file of image?.files ?? []) {
+      const heir = this.#imageWith(file.digest);
+      if (heir === undefined) this.#byDigest.delete(file.digest);
+      else this.#byDigest.set(file.digest, heir);
+    }
+  }
+
+  #imageWith(digest: Digest): Image | undefined {
+    for (const versions of this.images.values()) {
+      for (const image of versions.values()) if (image.files.some((file) => file.digest === digest)) return image;
+    }
+    return undefined;
   }
 
   #putMachine(machine: Machine): void {
