@@ -69,6 +69,8 @@ export function negotiate(
         accepted.push({ name, value });
         break;
       case 'tsize':
+        // curl (7.88) takes an announced size of 0 for a broken answer and stops; not announced, it gets its empty file.
+        if (size === 0) break;
         accepted.push({ name, value: String(size) });
         break;
       default:

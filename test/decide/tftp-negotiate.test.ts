@@ -49,6 +49,10 @@ describe('only what was asked is answered, as it was asked', () => {
   });
 });
 
+test('curl: the size of an empty file is not announced', () => {
+  expect(negotiate(options('tsize=0 blksize=512'), 0).accepted).toEqual(options('blksize=512'));
+});
+
 test('the limits are those of the path to the client', () => {
   const limits = { blockSize: 1400, windowSize: 4 };
   expect(negotiate(options('blksize=1468 windowsize=8'), 1, limits)).toMatchObject({
