@@ -71,6 +71,8 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
   let socket: Socket | undefined;
   let port = options.port;
   let nextId = 1;
+  let quietUntil = 0;
+  let untold = 0;
 
   const thread = new TransferThread(
     compiledEntry('tftp/worker.js'),
@@ -85,7 +87,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       packet = decodeTftp(bytes);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      log.warn({ peer: `${peer.address}:${peer.port}`, reason: error.message }, 'malformed TFTP packet ignored');
+      complain({ peer: keyOf(peer), reason: error.message }, 'malformed TFTP packet ignored');
       // To a request its sender hears why. Anything else may itself be an answer to a packet that was never ours.
       const isRequest = bytes[0] === 0 && (bytes[1] === 1 || bytes[1] === 2);
       if (isRequest) sendError(peer, TFTP_ERROR.illegalOperation, error.message);
@@ -96,7 +98,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
         answer(packet, peer);
         return;
       case 'wrq':
-        log.warn({ peer: `${peer.address}:${peer.port}`, name: packet.name }, 'TFTP upload refused');
+        complain({ peer: keyOf(peer), name: packet.name }, 'TFTP upload refused');
         sendError(peer, TFTP_ERROR.accessViolation, 'this server is read-only');
         return;
       case 'error':
@@ -161,7 +163,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       finish(running);
     }
     if (byPeer.size >= TRANSFERS_LIMIT) {
-      log.warn({ limit: TRANSFERS_LIMIT }, 'TFTP request refused: too many transfers at once');
+      complain({ limit: TRANSFERS_LIMIT }, 'TFTP request refused: too many transfers at once');
       sendError(peer, TFTP_ERROR.notDefined, `${TRANSFERS_LIMIT} transfers are running: try again`);
       return undefined;
     }
@@ -170,6 +172,18 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     byPeer.set(key, active);
     byId.set(active.id, active);
     return active;
+  }
+
+  /** At most one line a second: what anybody can send by the thousand must not fill the disk. */
+  function complain(data: object, message: string): void {
+    const now = performance.now();
+    if (now < quietUntil) {
+      untold += 1;
+      return;
+    }
+    log.warn(untold === 0 ? data : { ...data, untold }, message);
+    quietUntil = now + 1000;
+    untold = 0;
   }
 
   function hear(message: Exclude<FromWorker, { kind: 'ready' }>): void {

@@ -157,6 +157,8 @@ describe('every "no" has its code and its reason', () => {
     }
     peer.ask('text/after', rig.server.port);
     expect((await peer.next())?.packet).toMatchObject({ kind: 'data', block: 1 });
+    // Nor do they fill the log.
+    expect(rig.log).toEqual([expect.stringContaining('malformed TFTP packet ignored')]);
   });
 });
 
