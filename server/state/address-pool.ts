@@ -35,9 +35,12 @@ export class AddressPool {
     this.#returned.push(address);
   }
 
-  /** The next address that `isFree` accepts. It is found again until it is not free any more. `now`: epoch seconds. */
-  peek(isFree: (address: Ipv4) => boolean, now: number): Ipv4 | undefined {
-    const found = this.#peekNew(isFree) ?? this.#peekReturned(isFree);
+  /**
+   * The next free address; found again until it is not free any more. `isUnused` accepts a free one that nobody ever had.
+   * `now`: epoch seconds.
+   */
+  peek(isUnused: (address: Ipv4) => boolean, isFree: (address: Ipv4) => boolean, now: number): Ipv4 | undefined {
+    const found = this.#peekNew(isUnused) ?? this.#peekReturned(isFree);
     if (found !== undefined || this.#range < this.#ranges.length || now - this.#scannedAt < RESCAN_SECONDS)
       return found;
     this.#scannedAt = now;

@@ -116,7 +116,8 @@ export class LeaseBook {
     if (pool === undefined) return undefined;
     const isFree = (address: Ipv4): boolean =>
       !this.#holds.has(address) && !this.#isLeased(address, now) && this.#mayBeGiven(address);
-    return pool.peek(isFree, now) ?? this.#oldestHold(subnet, now);
+    const isUnused = (address: Ipv4): boolean => !this.#leases.has(address) && isFree(address);
+    return pool.peek(isUnused, isFree, now) ?? this.#oldestHold(subnet, now);
   }
 
   /** Keeps `address` for this NIC until its REQUEST comes; an earlier offer to it in the subnet is dropped. */

@@ -1,0 +1,252 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { contains, formatIpv4, type Ipv4, parseRange } from '../../server/domain/ipv4.js';
+import { parseMac } from '../../server/domain/mac.js';
+import type { Machine } from '../../server/domain/machine.js';
+import { ip, request } from '../support/dhcp-packets.js';
+import { RuleSite } from '../support/dhcp-rules.js';
+
+const A = '52:54:00:00:00:0a';
+const B = '52:54:00:00:00:0b';
+const C = '52:54:00:00:00:0c';
+const FIRST = ip('10.77.0.100');
+const SECOND = ip('10.77.0.101');
+const OTHER_SERVER = ip('10.77.0.2');
+const RESERVED = ip('10.77.0.11');
+const node: Machine = { name: 'node1', macs: [parseMac(A)], address: RESERVED, labels: {} };
+const small = { pools: [parseRange('10.77.0.100-10.77.0.101')] };
+
+async function bound(site: RuleSite, mac: string, address: Ipv4): Promise<void> {
+  expect(await site.discover(mac)).toBe(`offer ${formatIpv4(address)}`);
+  expect(await site.select(mac, address)).toBe(`ack ${formatIpv4(address)}`);
+}
+
+describe('DISCOVER', () => {
+  test('gets a free address, held until the REQUEST, and the same one when asked again', async () => {
+    const site = new RuleSite();
+    expect(await site.discover(A)).toBe('offer 10.77.0.100');
+    expect(await site.discover(A)).toBe('offer 10.77.0.100');
+    expect(await site.discover(B)).toBe('offer 10.77.0.101');
+  });
+
+  test('gets the reservation of its machine, also when it had another address before', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    site.boot.machines = [node];
+    expect(await site.discover(A)).toBe('offer 10.77.0.11');
+  });
+
+  test('gets another address while somebody sits on the reservation', async () => {
+    const site = new RuleSite({ subnet: { pools: [parseRange('10.77.0.11-10.77.0.12')] } });
+    await bound(site, B, RESERVED);
+    site.boot.machines = [node];
+    expect(await site.discover(A)).toBe('offer 10.77.0.12');
+  });
+
+  test('a reserved address inside the pool is given to nobody else', async () => {
+    const site = new RuleSite({ machines: [{ ...node, address: FIRST }] });
+    expect(await site.discover(B)).toBe('offer 10.77.0.101');
+    expect(await site.discover(B, { requestedAddress: FIRST })).toBe('offer 10.77.0.101');
+  });
+
+  test('gets the address it asks for if that is free', async () => {
+    const site = new RuleSite();
+    expect(await site.discover(A, { requestedAddress: ip('10.77.0.150') })).toBe('offer 10.77.0.150');
+    expect(await site.discover(B, { requestedAddress: ip('10.77.0.150') })).toBe('offer 10.77.0.100');
+    expect(await site.discover(C, { requestedAddress: ip('192.168.1.9') })).toBe('offer 10.77.0.101');
+  });
+
+  test('keeps its address through firmware, iPXE and OS although the client ids differ', async () => {
+    const site = new RuleSite();
+    const ids = [undefined, Uint8Array.of(1, 2), Uint8Array.of(255, 0, 1)];
+    for (const clientId of ids) {
+      expect(await site.discover(A, clientId === undefined ? {} : { clientId })).toBe('offer 10.77.0.100');
+      expect(await site.select(A, FIRST)).toBe('ack 10.77.0.100');
+    }
+  });
+
+  test('finds its old address again after the lease ended, as long as nobody needed it', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    site.now += 10 * site.subnet.leaseSeconds;
+    expect(await site.discover(B)).toBe('offer 10.77.0.101');
+    expect(await site.discover(A)).toBe('offer 10.77.0.100');
+  });
+
+  test('an ended lease is given to another when the pool has nothing else', async () => {
+    const site = new RuleSite({ subnet: small });
+    await bound(site, A, FIRST);
+    await bound(site, B, SECOND);
+    expect(await site.discover(C)).toBe('silence: no address is free in 10.77.0.0/24');
+    site.now += site.subnet.leaseSeconds;
+    expect(await site.discover(C)).toBe('offer 10.77.0.100');
+  });
+
+  test('an offer that nobody took is free again, and the oldest one is given away when all are offered', async () => {
+    const site = new RuleSite({ subnet: small });
+    await site.discover(A);
+    site.now += 1;
+    await site.discover(B);
+    expect(await site.discover(C)).toBe('offer 10.77.0.100');
+    expect(await site.select(A, FIRST)).toBe(`nak: 10.77.0.100 is offered to ${C}`);
+    expect(await site.select(C, FIRST)).toBe('ack 10.77.0.100');
+    site.now += 61;
+    expect(await site.discover(A)).toBe('offer 10.77.0.101');
+  });
+
+  test('the server, the router and the ends of the subnet are never given', async () => {
+    const site = new RuleSite({ subnet: { pools: [parseRange('10.77.0.0-10.77.0.3')], router: ip('10.77.0.2') } });
+    expect(await site.discover(A)).toBe('offer 10.77.0.3');
+    expect(await site.discover(B, { requestedAddress: ip('10.77.0.1') })).toBe('offer 10.77.0.3');
+  });
+
+  test('without a pool only reservations are given', async () => {
+    const site = new RuleSite({ machines: [node], subnet: { pools: [] } });
+    expect(await site.discover(A)).toBe('offer 10.77.0.11');
+    expect(await site.discover(B)).toBe('silence: no address is free in 10.77.0.0/24');
+  });
+});
+
+describe('REQUEST', () => {
+  test('another server was chosen: silence', async () => {
+    const site = new RuleSite();
+    await site.discover(A);
+    expect(await site.select(A, FIRST, OTHER_SERVER)).toBe('silence: it chose another DHCP server, 10.77.0.2');
+  });
+
+  test('selecting: an offer made before our restart is honoured if the address is free', async () => {
+    expect(await new RuleSite().select(A, SECOND)).toBe('ack 10.77.0.101');
+  });
+
+  test('selecting: somebody else has it: NAK', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    expect(await site.select(B, FIRST)).toBe(`nak: 10.77.0.100 is leased to ${A}`);
+  });
+
+  test('selecting twice (the ACK got lost): the same again', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    expect(await site.select(A, FIRST)).toBe('ack 10.77.0.100');
+  });
+
+  test('init-reboot: its address: ACK; another than its own: NAK; nothing on record: silence', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    expect(await site.remember(A, FIRST)).toBe('ack 10.77.0.100');
+    expect(await site.remember(A, SECOND)).toBe('nak: its address is 10.77.0.100');
+    expect(await site.remember(B, SECOND)).toBe('silence: it remembers 10.77.0.101, and nothing is on record here');
+  });
+
+  test('init-reboot: an address of another wire: NAK; somebody else’s: NAK', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    expect(await site.remember(B, ip('192.168.1.9'))).toBe('nak: 192.168.1.9 is not in 10.77.0.0/24');
+    expect(await site.remember(B, FIRST)).toBe(`nak: 10.77.0.100 is leased to ${A}`);
+  });
+
+  test('init-reboot: the reservation counts as on record, and wins over an old lease', async () => {
+    const site = new RuleSite({ machines: [node] });
+    expect(await site.remember(A, RESERVED)).toBe('ack 10.77.0.11');
+    expect(await site.remember(A, FIRST)).toBe('nak: its address is 10.77.0.11');
+  });
+
+  test('renewing: extended from now on; a reservation made meanwhile waits for the next boot', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    site.boot.machines = [node];
+    site.now += 1800;
+    expect(await site.renew(A, FIRST)).toBe('ack 10.77.0.100');
+    expect(site.leases.leaseAt(FIRST)).toMatchObject({ startedAt: site.now - 1800, expiresAt: site.now + 3600 });
+  });
+
+  test('renewing: the address went to somebody else: NAK; reserved for another machine now: NAK', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    expect(await site.renew(B, FIRST)).toBe(`nak: 10.77.0.100 is leased to ${A}`);
+    site.boot.machines = [{ ...node, name: 'node9', macs: [parseMac(C)], address: FIRST }];
+    expect(await site.renew(A, FIRST)).toBe('nak: 10.77.0.100 is reserved for node9');
+  });
+
+  test('renewing an address that another server gives: silence', async () => {
+    expect(await new RuleSite().renew(A, ip('10.77.0.50'))).toMatch(
+      /^silence: it renews an address that this server did/,
+    );
+  });
+
+  test('no address named at all: silence', async () => {
+    expect(await new RuleSite().play(request(A, { messageType: 'request' }))).toBe(
+      'silence: a REQUEST that names no address',
+    );
+  });
+});
+
+describe('DECLINE, RELEASE, INFORM', () => {
+  test('a declined address rests for one lease time, for the one that declined it too', async () => {
+    const site = new RuleSite({ subnet: small });
+    await bound(site, A, FIRST);
+    expect(await site.decline(A, FIRST)).toBe('saved declined');
+    expect(await site.discover(A)).toBe('offer 10.77.0.101');
+    expect(await site.select(B, FIRST)).toBe(`nak: 10.77.0.100 is in quarantine: ${A} found it in use`);
+    site.now += site.subnet.leaseSeconds;
+    expect(await site.select(B, FIRST)).toBe('ack 10.77.0.100');
+  });
+
+  test('nobody can decline or release what is not his', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    expect(await site.decline(B, FIRST)).toMatch(/^silence: a DECLINE of 10.77.0.100, which it does not have/);
+    expect(await site.release(B, FIRST)).toMatch(/^silence: a RELEASE of 10.77.0.100, which it does not have/);
+    expect(await site.decline(A, SECOND)).toMatch(/^silence/);
+  });
+
+  test('a released address is kept in mind for its machine and given to another in need', async () => {
+    const site = new RuleSite({ subnet: small });
+    await bound(site, A, FIRST);
+    await bound(site, B, SECOND);
+    expect(await site.release(A, FIRST)).toBe('saved released');
+    expect(await site.release(A, FIRST)).toMatch(/^silence/);
+    expect(await site.discover(A)).toBe('offer 10.77.0.100');
+    site.now += 61;
+    expect(await site.discover(C)).toBe('offer 10.77.0.100');
+  });
+
+  test('INFORM is answered without an address', async () => {
+    const site = new RuleSite();
+    expect(await site.play(request(A, { messageType: 'inform' }, { ciaddr: ip('10.77.0.9') }))).toBe('ack');
+    expect(await site.play(request(A, { messageType: 'inform' }))).toMatch(/^silence/);
+  });
+});
+
+test('property: whatever the clients send, no address is ever leased to two of them, and all lie in the subnet', async () => {
+  const macs = [A, B, C, '52:54:00:00:00:0d'];
+  const step = fc.record({
+    what: fc.constantFrom('discover', 'select', 'remember', 'renew', 'decline', 'release', 'wait'),
+    who: fc.nat({ max: macs.length - 1 }),
+    host: fc.integer({ min: 99, max: 104 }),
+    seconds: fc.constantFrom(1, 59, 61, 1800, 3600),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const site = new RuleSite({ subnet: { pools: [parseRange('10.77.0.100-10.77.0.102')] } });
+      const holds = new Map<string, { readonly mac: string; readonly until: number }>();
+      for (const { what, who, host, seconds } of steps) {
+        const mac = macs[who] ?? A;
+        const address = ip(`10.77.0.${host}`);
+        if (what === 'wait') site.now += seconds;
+        else {
+          const answer = await (what === 'discover' ? site.discover(mac) : site[what](mac, address));
+          if (answer === 'saved released' || answer === 'saved declined') holds.delete(formatIpv4(address));
+          const given = /^ack (\S+)$/.exec(answer)?.[1];
+          if (given === undefined) continue;
+          const before = holds.get(given);
+          expect(before === undefined || before.mac === mac || before.until <= site.now).toBe(true);
+          expect(contains(site.subnet.cidr, ip(given))).toBe(true);
+          holds.set(given, { mac, until: site.now + site.subnet.leaseSeconds });
+        }
+      }
+      expect([...site.store.rows.values()]).toEqual(expect.arrayContaining([...site.leases.all()]));
+    }),
+    { numRuns: 300, seed: 20261121 },
+  );
+});
