@@ -1,0 +1,237 @@
+import { describe, expect, test } from 'vitest';
+import { type AddressRange, formatIpv4, type Ipv4, parseCidr, parseRange } from '../../server/domain/ipv4.js';
+import type { Lease } from '../../server/domain/lease.js';
+import { type Mac, parseMac } from '../../server/domain/mac.js';
+import type { Machine } from '../../server/domain/machine.js';
+import type { Subnet } from '../../server/domain/site.js';
+import { HOLD_SECONDS, LeaseBook, type LeaseStore } from '../../server/state/leases.js';
+import { ip } from '../support/dhcp-packets.js';
+import { MemoryLeases } from '../support/dhcp-rules.js';
+import { subnet } from '../support/dhcp-site.js';
+
+const A = parseMac('52:54:00:00:00:0a');
+const B = parseMac('52:54:00:00:00:0b');
+const FIRST = ip('10.77.0.100');
+const NOW = 1_000_000;
+const mac = (n: number): Mac => parseMac((0x525400000000 + n).toString(16));
+const lease = (address: Ipv4, owner: Mac, over: Partial<Lease> = {}): Lease => ({
+  address,
+  mac: owner,
+  state: 'active',
+  startedAt: NOW,
+  expiresAt: NOW + 3600,
+  ...over,
+});
+
+function book(
+  over: {
+    readonly pools?: readonly AddressRange[];
+    readonly subnet?: Partial<Subnet>;
+    readonly leases?: readonly Lease[];
+    readonly reserved?: ReadonlyMap<Ipv4, Machine>;
+    readonly store?: LeaseStore;
+  } = {},
+): { readonly leases: LeaseBook; readonly net: Subnet } {
+  const net = subnet({ ...(over.pools === undefined ? {} : { pools: over.pools }), ...over.subnet });
+  const leases = new LeaseBook({
+    leases: over.leases ?? [],
+    subnets: [net],
+    excluded: [ip('10.77.0.1')],
+    reservedFor: (address) => over.reserved?.get(address),
+    store: over.store ?? new MemoryLeases(),
+  });
+  return { leases, net };
+}
+
+/** A store whose answers the test gives, one call after the other. */
+class HeldStore implements LeaseStore {
+  readonly calls: {
+    readonly lease: Lease;
+    readonly expected: Lease | undefined;
+    answer(outcome: 'ok' | 'conflict'): void;
+    fail(error: Error): void;
+  }[] = [];
+
+  claimLease(lease: Lease, expected: Lease | undefined): Promise<'ok' | 'conflict'> {
+    return new Promise((resolve, reject) => {
+      this.calls.push({ lease, expected, answer: resolve, fail: reject });
+    });
+  }
+}
+
+describe('a change and the store', () => {
+  test('is seen at once by packets that follow, and only promised when durable', async () => {
+    const store = new HeldStore();
+    const { leases } = book({ store });
+    let done = false;
+    const saving = leases.save({ lease: lease(FIRST, A), expected: undefined }, NOW).then((outcome) => {
+      done = true;
+      return outcome;
+    });
+    expect(leases.leaseAt(FIRST)?.mac).toBe(A);
+    await Promise.resolve();
+    expect(done).toBe(false);
+    store.calls[0]?.answer('ok');
+    expect(await saving).toBe('ok');
+  });
+
+  test('a failing store leaves everything as it was', async () => {
+    const store = new HeldStore();
+    const before = lease(FIRST, A);
+    const { leases } = book({ store, leases: [before] });
+    const saving = leases.save({ lease: lease(FIRST, A, { expiresAt: NOW + 9999 }), expected: before }, NOW);
+    store.calls[0]?.fail(new Error('disk full'));
+    await expect(saving).rejects.toThrow('disk full');
+    expect(leases.leaseAt(FIRST)).toBe(before);
+
+    const fresh = leases.save({ lease: lease(ip('10.77.0.101'), B), expected: undefined }, NOW);
+    store.calls[1]?.fail(new Error('disk full'));
+    await expect(fresh).rejects.toThrow('disk full');
+    expect([leases.leaseAt(ip('10.77.0.101')), leases.addressOf(B)]).toEqual([undefined, undefined]);
+  });
+
+  test('a conflict puts the address to rest, and another is found', async () => {
+    const store = new HeldStore();
+    const { leases, net } = book({ store });
+    const saving = leases.save({ lease: lease(FIRST, A), expected: undefined }, NOW);
+    store.calls[0]?.answer('conflict');
+    expect(await saving).toBe('conflict');
+    expect(leases.addressOf(A)).toBeUndefined();
+    expect(leases.free(net, NOW)).toBe(ip('10.77.0.101'));
+  });
+
+  test('a repeated REQUEST while the first is on its way: both are told ok, in order', async () => {
+    const store = new MemoryLeases();
+    const { leases } = book({ store });
+    const first = lease(FIRST, A);
+    const second = lease(FIRST, A, { expiresAt: NOW + 3601 });
+    const both = [
+      leases.save({ lease: first, expected: undefined }, NOW),
+      leases.save({ lease: second, expected: first }, NOW),
+    ];
+    expect(await Promise.all(both)).toEqual(['ok', 'ok']);
+    expect(store.rows.get(FIRST)).toBe(second);
+  });
+
+  test('a repeated REQUEST whose predecessor failed is no conflict with another server', async () => {
+    const store = new HeldStore();
+    const { leases } = book({ store });
+    const first = lease(FIRST, A);
+    const second = lease(FIRST, A, { expiresAt: NOW + 3601 });
+    const one = leases.save({ lease: first, expected: undefined }, NOW);
+    const two = leases.save({ lease: second, expected: first }, NOW);
+    store.calls[0]?.fail(new Error('busy'));
+    await expect(one).rejects.toThrow('busy');
+    store.calls[1]?.answer('conflict');
+    await expect.poll(() => store.calls.length).toBe(3);
+    expect(store.calls[2]).toMatchObject({ lease: second, expected: undefined });
+    store.calls[2]?.answer('ok');
+    expect(await two).toBe('ok');
+    expect(leases.leaseAt(FIRST)).toBe(second);
+  });
+});
+
+describe('free addresses', () => {
+  test('each of a pool once, then those whose offer is oldest', () => {
+    const { leases, net } = book({ pools: [parseRange('10.77.0.100-10.77.0.102')] });
+    const offered = Array.from({ length: 5 }, (_, i) => {
+      const address = leases.free(net, NOW + i) ?? ip('0.0.0.0');
+      leases.hold(address, mac(i), NOW + i);
+      return formatIpv4(address).split('.')[3];
+    });
+    expect(offered).toEqual(['100', '101', '102', '100', '101']);
+  });
+
+  test('one flooding NIC holds one address', () => {
+    const { leases, net } = book({ pools: [parseRange('10.77.0.100-10.77.0.102')] });
+    for (const address of ['10.77.0.100', '10.77.0.101', '10.77.0.102']) leases.hold(ip(address), A, NOW);
+    expect(leases.heldBy(A, net, NOW)).toBe(ip('10.77.0.102'));
+    expect(leases.free(net, NOW)).toBe(FIRST);
+  });
+
+  test('several pools of a subnet, one after the other', () => {
+    const { leases, net } = book({
+      pools: [parseRange('10.77.0.100-10.77.0.100'), parseRange('10.77.0.50-10.77.0.50')],
+    });
+    leases.hold(FIRST, A, NOW);
+    expect(leases.free(net, NOW)).toBe(ip('10.77.0.50'));
+  });
+
+  test('the one that has rested longest comes back first', async () => {
+    const { leases, net } = book({ pools: [parseRange('10.77.0.100-10.77.0.102')] });
+    const ends = [300, 100, 200];
+    for (const [i, seconds] of ends.entries()) {
+      await leases.save(
+        { lease: lease((FIRST + i) as Ipv4, mac(i), { expiresAt: NOW + seconds }), expected: undefined },
+        NOW,
+      );
+    }
+    expect(leases.free(net, NOW + 99)).toBeUndefined();
+    expect(leases.free(net, NOW + 1000)).toBe(ip('10.77.0.101'));
+  });
+
+  test('a removed reservation is found by the rescan of a full pool', () => {
+    const reserved = new Map<Ipv4, Machine>([[FIRST, { name: 'n', macs: [A], labels: {} }]]);
+    const { leases, net } = book({ pools: [parseRange('10.77.0.100-10.77.0.100')], reserved });
+    expect(leases.free(net, NOW)).toBeUndefined();
+    reserved.clear();
+    expect(leases.free(net, NOW + 61)).toBe(FIRST);
+  });
+
+  test('after a restart: leases that live are kept, ended and released ones can be given again', () => {
+    const { leases, net } = book({
+      pools: [parseRange('10.77.0.100-10.77.0.102')],
+      leases: [
+        lease(FIRST, mac(1)),
+        lease(ip('10.77.0.101'), mac(2), { expiresAt: NOW - 1 }),
+        lease(ip('10.77.0.102'), mac(3), { state: 'released', expiresAt: NOW - 1 }),
+      ],
+    });
+    const given = new Set<string>();
+    for (let i = 10; i < 12; i++) {
+      const address = leases.free(net, NOW) ?? ip('0.0.0.0');
+      leases.hold(address, mac(i), NOW);
+      given.add(formatIpv4(address));
+    }
+    expect([...given].sort()).toEqual(['10.77.0.101', '10.77.0.102']);
+    expect(leases.addressOf(mac(1))).toBe(FIRST);
+  });
+
+  test('65,000 offers out of a /16 cost no more each than the first hundred', () => {
+    const cidr = parseCidr('10.0.0.0/16');
+    const { leases, net } = book({
+      subnet: { cidr, pools: [parseRange('10.0.0.2-10.0.255.254')], router: ip('10.0.0.1') },
+    });
+    const seen = new Set<Ipv4>();
+    for (let i = 0; i < 65_000; i++) {
+      const address = leases.free(net, NOW);
+      if (address === undefined) break;
+      seen.add(address);
+      leases.hold(address, mac(i), NOW);
+    }
+    expect(seen.size).toBe(65_000);
+    expect(leases.free(net, NOW + HOLD_SECONDS)).toBeDefined();
+  });
+});
+
+describe('a machine with a static address renews by heartbeats', () => {
+  test('writes only when half of the time is over, and also revives an ended lease', async () => {
+    const store = new MemoryLeases();
+    const before = lease(FIRST, A);
+    store.rows.set(FIRST, before);
+    const { leases } = book({ store, leases: [before] });
+    expect(await leases.renew(A, NOW + 1000)).toBe(true);
+    expect(store.rows.get(FIRST)).toBe(before);
+    expect(await leases.renew(A, NOW + 1801)).toBe(true);
+    expect(store.rows.get(FIRST)?.expiresAt).toBe(NOW + 1801 + 3600);
+    expect(await leases.renew(A, NOW + 9000)).toBe(true);
+    expect(leases.leaseAt(FIRST)?.expiresAt).toBe(NOW + 9000 + 3600);
+  });
+
+  test('not without a lease, and not when another NIC has the address now', async () => {
+    const { leases } = book({ leases: [lease(FIRST, A)] });
+    expect(await leases.renew(B, NOW)).toBe(false);
+    leases.hold(FIRST, B, NOW + 3700);
+    expect(await leases.renew(A, NOW + 3701)).toBe(false);
+  });
+});
