@@ -24,8 +24,8 @@ while [ $# -gt 0 ]; do
 	shift
 done
 case $flavour in
-cloud) meta=linux-image-cloud-amd64 out=${out:-$sources/out} ;;
-hardware) meta=linux-image-amd64 out=${out:-$sources/out/hardware} ;;
+cloud) meta=linux-image-cloud-amd64 out=${out:-$sources/out} initrd_limit=4 ;;
+hardware) meta=linux-image-amd64 out=${out:-$sources/out/hardware} initrd_limit=24 ;;
 *) die "unknown flavour $flavour: cloud (virtual machines) or hardware" ;;
 esac
 umask 022
@@ -79,6 +79,10 @@ base_make "$work/base" "$result/base.squashfs" "$sources"
 install -m 0644 /usr/lib/ipxe/undionly.kpxe /usr/lib/ipxe/snponly.efi /usr/lib/ipxe/ipxe.efi "$result/bootloaders/"
 install -m 0644 /usr/lib/shim/shimx64.efi.signed "$result/bootloaders/shimx64.efi"
 install -m 0644 /usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed "$result/bootloaders/grubx64.efi"
+# Firmware loads initrds slowly and machines have little RAM: growth is noticed here, in MiB.
+at_most "$result/kernel/initrd.img" "$initrd_limit"
+at_most "$result/micro.squashfs" 8
+at_most "$result/base.squashfs" 2
 manifest "$result" "$inputs" "$flavour" "${kernel#* }" "$release" "$work/missing-firmware" >"$result/manifest.json"
 
 # Whole files replace old ones, the manifest last: a server that reads meanwhile sees old or new, never half.

@@ -12,6 +12,11 @@ sha256_of() {
 	printf '%s\n' "${sum%% *}"
 }
 
+# at_most FILE MIB: dies when FILE is larger.
+at_most() {
+	[ "$(stat -c %s "$1")" -le $(($2 * 1048576)) ] || die "${1##*/} has $(stat -c %s "$1") bytes, more than $2 MiB: take something out of the recipe"
+}
+
 # content_version PREFIX FILE...: an image is immutable, so its version names its bytes: PREFIX and eight digits of their digests.
 content_version() {
 	local prefix=$1

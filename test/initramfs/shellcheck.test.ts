@@ -47,7 +47,8 @@ function linked(path: string): string {
   return [...libraries, text].join('\n');
 }
 
-describe('shellcheck', () => {
+// shellcheck needs a second or two for a program with its libraries, more on a busy machine.
+describe('shellcheck', { timeout: 60_000 }, () => {
   test('there is something to check', () => {
     expect(shell.length).toBeGreaterThan(30);
   });
