@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, isIPv4, type Socket } from 'node:net';
 import { AnybiosError, conflict } from '../domain/errors.js';
 import { type Ipv4, parseIpv4 } from '../domain/ipv4.js';
 import { compiledEntry } from '../paths.js';
@@ -117,8 +117,11 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
       const data = { address: report.address, name, status, bytes, total, milliseconds, ...(reason ? { reason } : {}) };
       log.info(data, phase === 'sent' ? 'image sent' : 'image download failed');
     }
+    const address = report.address.replace(/^::ffff:/, '');
+    // A connection that was reset on its way to the child has no other end any more, and so no machine.
+    if (!isIPv4(address)) return;
     options.onTransfer({
-      requester: { protocol: 'http', address: parseIpv4(report.address.replace(/^::ffff:/, '')) },
+      requester: { protocol: 'http', address: parseIpv4(address) },
       name,
       phase,
       bytes,

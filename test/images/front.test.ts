@@ -352,6 +352,25 @@ describe('the process that streams', () => {
   });
 });
 
+test('a connection that is reset on its way to the child leaves the server running', async () => {
+  const one = await frontRig();
+  const image = await one.put(bytes);
+  const pid = one.front.childPid ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  const { socket } = rawConnection(one.front.port);
+  await once(socket, 'connect');
+  socket.write(`GET ${image} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  // The front has taken what came before when it answers what came after.
+  for (const path of ['/1', '/2', '/3']) await fetch(`${one.url}${path}`);
+  socket.resetAndDestroy();
+  await once(socket, 'close');
+  process.kill(pid, 'SIGCONT');
+  expect((await body(await fetch(`${one.url}${image}`))).length).toBe(bytes.length);
+  await one.ended(1);
+  expect(one.transfers.at(-1)).toMatchObject({ phase: 'sent', bytes: bytes.length });
+  await one.close();
+});
+
 describe('connections that send nothing', () => {
   test('are closed after a while: new, half a line, half a head, idle', async () => {
     const one = await frontRig({ headMilliseconds: 200 });
