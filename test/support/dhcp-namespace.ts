@@ -17,7 +17,7 @@ export class DhcpWire {
   /** `cidr`: address of the server on the bridge, e.g. `10.77.0.1/24`. Needs root. */
   constructor(name: string, cidr: string) {
     this.#prefix = `dh-${process.pid}-${name}`;
-    this.server = this.#addNamespace('server');
+    this.server = this.addNamespace('server');
     ip(this.server, 'link', 'add', this.bridge, 'type', 'bridge', 'forward_delay', '0', 'mcast_snooping', '0');
     ip(this.server, 'addr', 'add', cidr, 'dev', this.bridge);
     ip(this.server, 'link', 'set', this.bridge, 'up');
@@ -25,7 +25,7 @@ export class DhcpWire {
 
   /** A namespace whose `eth0` with this MAC is plugged into the bridge. Returns its name. */
   addClient(name: string, mac: string): string {
-    const namespace = this.#addNamespace(name);
+    const namespace = this.addNamespace(name);
     const port = `p-${name}`;
     ip(this.server, 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
     ip(namespace, 'link', 'set', 'eth0', 'address', mac, 'up');
@@ -93,7 +93,8 @@ export class DhcpWire {
     for (const namespace of this.#namespaces) execFileSync('ip', ['netns', 'del', namespace]);
   }
 
-  #addNamespace(name: string): string {
+  /** An empty namespace with this name; removed with the wire. */
+  addNamespace(name: string): string {
     const namespace = `${this.#prefix}-${name}`;
     execFileSync('ip', ['netns', 'add', namespace]);
     this.#namespaces.push(namespace);
