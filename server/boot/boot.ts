@@ -181,7 +181,8 @@ export class Boot implements DhcpBoot, FileBoot {
       netboots && session.outcome !== 'failed'
         ? sessions.step(
             session,
-            step.address === undefined || message !== 'ack' ? {} : { address: step.address },
+            // With the NIC: an address that was given to another one (same UUID) is no proof for this one.
+            step.address === undefined || message !== 'ack' ? {} : { address: step.address, mac: facts.mac },
             message === 'ack',
           )
         : session;
@@ -244,14 +245,14 @@ export class Boot implements DhcpBoot, FileBoot {
     }
   }
 
-  /** The script of one machine. The nonce goes only to the address that was given to it in this session. */
+  /** The script of one machine. The nonce goes only to the address that was given to this very NIC in this session. */
   async #script(mac: Mac, loader: ScriptLoader, requester: Requester): Promise<string> {
     const { planner, sessions, claims, renderProfile } = this.#deps;
     const machine = this.machineOf({ mac });
     const key = machine?.name ?? mac;
     const assignment = planner.assignment(mac, machine);
     const open = sessions.openOf(key);
-    const own = open !== undefined && open.address === requester.address ? open : undefined;
+    const own = open?.address === requester.address && open.mac === mac ? open : undefined;
     const nonce = own === undefined ? undefined : await claims.nonceFor(own);
     const plan = planner.plan(mac, machine, { address: open?.address, session: own?.id, nonce }, assignment);
     let text: string;

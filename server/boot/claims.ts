@@ -54,11 +54,12 @@ export class Claims {
     return nonce;
   }
 
-  async claim(nonce: string, claimId: string): Promise<ClaimResult> {
+  /** `boots`: whether the claim's session can still go on; one that cannot must not revoke another. */
+  async claim(nonce: string, claimId: string, boots: (claim: Claim) => boolean = () => true): Promise<ClaimResult> {
     const session = this.#byNonce.get(hash(nonce));
     if (session === undefined) return { kind: 'refused', reason: 'unknown nonce' };
     const before = this.#pending.get(session) ?? Promise.resolve();
-    const run = before.then(() => this.#claim(session, claimId));
+    const run = before.then(() => this.#claim(session, claimId, boots));
     // The chain must go on after a failed write; the caller of that claim gets the error through `run`.
     this.#pending.set(
       session,
@@ -70,9 +71,9 @@ export class Claims {
     return run;
   }
 
-  async #claim(session: string, claimId: string): Promise<ClaimResult> {
+  async #claim(session: string, claimId: string, boots: (claim: Claim) => boolean): Promise<ClaimResult> {
     const claim = this.#bySession.get(session);
-    if (claim === undefined || claim.revoked)
+    if (claim === undefined || claim.revoked || !boots(claim))
       return { kind: 'refused', reason: 'this boot was replaced by a newer one' };
     if (claim.claimId !== undefined) {
       if (claim.claimId !== claimId)

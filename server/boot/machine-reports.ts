@@ -58,7 +58,7 @@ export class MachineReports {
     const claimId = one(lines, 'claim-id');
     if (!/^[A-Za-z0-9-]{8,64}$/.test(claimId))
       throw invalid('claim-id must have 8 to 64 letters, digits or dashes', { field: 'claim-id' });
-    const result = await claims.claim(nonce, claimId);
+    const result = await claims.claim(nonce, claimId, (its) => this.#sessionIfAny(its) !== undefined);
     if (result.kind === 'refused') {
       const session = this.#sessionNamed(result.claim?.session ?? lines.get('session')?.[0], address);
       const data = { address: formatIpv4(address), reason: result.reason };
@@ -68,7 +68,7 @@ export class MachineReports {
       throw new AnybiosError('unauthorized', result.reason, { remedy: 'boot the machine again' });
     }
     const { claim } = result;
-    const session = this.#sessionOf(claim);
+    const session = sessions.resume(this.#sessionOf(claim));
     const machine = this.#machineOf(claim);
     const plan = planner.plan(claim.mac, machine, { address: session.address, session: session.id });
     if (plan.kind !== 'boot') {
@@ -376,8 +376,12 @@ export class MachineReports {
     return session !== undefined && (id === undefined || session.id === id) ? session : undefined;
   }
 
+  #sessionIfAny(claim: Claim): BootSession | undefined {
+    return this.#deps.sessions.claimed(this.#keyOf(claim), claim.session);
+  }
+
   #sessionOf(claim: Claim): BootSession {
-    const session = this.#deps.sessions.claimed(this.#keyOf(claim), claim.session);
+    const session = this.#sessionIfAny(claim);
     if (session === undefined) {
       throw new AnybiosError('unauthorized', 'this boot was replaced by a newer one', {
         remedy: 'boot the machine again',

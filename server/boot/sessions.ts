@@ -23,6 +23,8 @@ export class Sessions {
   readonly #open = new Set<string>();
   /** The claimed session that a newer one replaced, by key: its live OS may well go on (opening revokes nothing). */
   readonly #replaced = new Map<string, BootSession>();
+  /** The same for one that has its script and not yet claimed: anybody can send a DISCOVER with its MAC at that moment. */
+  readonly #promised = new Map<string, BootSession>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -62,9 +64,19 @@ export class Sessions {
     return session?.closedAt === undefined ? session : undefined;
   }
 
-  /** The session with this id if it is the newest of its machine or the claimed one before it. */
+  /** The session with this id if it is the newest of its machine, or one before it that opening a newer one did not revoke. */
   claimed(key: string, id: string): BootSession | undefined {
-    return [this.of(key), this.#replaced.get(key)].find((session) => session?.id === id);
+    return [this.of(key), this.#replaced.get(key), this.#promised.get(key)].find((session) => session?.id === id);
+  }
+
+  /** Its machine has claimed it, so it is the one that really boots: again the newest, if a DISCOVER had opened another. */
+  resume(session: BootSession): BootSession {
+    const { key, id } = session;
+    if (this.#promised.get(key)?.id !== id) return session;
+    this.#promised.delete(key);
+    this.#closeOpen(key);
+    this.#put(session);
+    return session;
   }
 
   /** The session whose machine was given this address. */
@@ -86,10 +98,8 @@ export class Sessions {
     const now = this.#clock();
     const newest = this.of(start.key);
     if (newest?.claimedAt !== undefined) this.#replaced.set(start.key, { ...newest, closedAt: newest.closedAt ?? now });
-    const before = this.openOf(start.key);
-    if (before !== undefined) {
-      this.#put({ ...before, closedAt: now, outcome: before.outcome === 'running' ? 'stalled' : before.outcome });
-    }
+    else if (newest?.scriptFetchedAt !== undefined) this.#promised.set(start.key, newest);
+    this.#closeOpen(start.key);
     const session: BootSession = {
       ...start,
       id: this.#newId(),
@@ -208,6 +218,13 @@ export class Sessions {
 
   /** Set by the core: a loader with no next step forgets what was known of Secure Boot. */
   onStalled: ((session: BootSession) => void) | undefined;
+
+  #closeOpen(key: string): void {
+    const open = this.openOf(key);
+    if (open === undefined) return;
+    const outcome = open.outcome === 'running' ? 'stalled' : open.outcome;
+    this.#put({ ...open, closedAt: this.#clock(), outcome });
+  }
 
   #put(session: BootSession, keep = true): void {
     this.#state.sessions.set(session.key, session);

@@ -224,6 +224,50 @@ describe('secrets', () => {
     await core.claims.authenticate(answerValue(answer, 'credential'));
   });
 
+  test('a DISCOVER between script and claim, by whomever, does not spoil the boot', async () => {
+    core.dora('pxe');
+    const nonce = nonceOf(await script());
+    const { id } = core.sessions.of('node1') ?? {};
+    for (let i = 0; i < 3; i++) core.step('discover', 'pxe');
+    expect(core.sessions.of('node1')?.id).not.toBe(id);
+    const answer = await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1' }), address);
+    expect(core.sessions.of('node1')).toMatchObject({ id, stage: 'stage1', outcome: 'running' });
+    const claim = await core.claims.authenticate(answerValue(answer, 'credential'));
+    await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
+    expect(core.sessions.openOf('node1')).toMatchObject({ id, stage: 'live' });
+  });
+
+  test('a boot that was replaced twice cannot be claimed, and the try revokes nothing', async () => {
+    const running = await claimed('claim-id-1');
+    core.dora('pxe');
+    const old = nonceOf(await script());
+    core.dora('pxe');
+    await script();
+    core.dora('pxe');
+    const claim = core.reports.claim(lines({ nonce: old, 'claim-id': 'claim-id-2' }), address);
+    await expect(claim).rejects.toThrow('this boot was replaced by a newer one');
+    await core.claims.authenticate(running);
+  });
+
+  test('an address that another NIC got with the same UUID gets no nonce', async () => {
+    const uuid = '00000000-0000-0000-0000-000000000001';
+    core.state.applyChanges([
+      {
+        kind: 'machine',
+        action: 'change',
+        name: 'node1',
+        fields: ['uuid'],
+        value: { name: 'node1', macs: [mac], uuid, role: 'web', labels: {} },
+      },
+    ]);
+    core.step('discover', 'pxe');
+    core.dora('pxe', { mac: strangerMac, uuid });
+    expect(nonceOf(await script())).toBe('');
+    expect(nonceOf(await script(address, '52-54-00-00-00-99'))).toBe('');
+    core.dora('ipxe');
+    expect(nonceOf(await script())).not.toBe('');
+  });
+
   test('claims and nonces survive a restart of the server', async () => {
     core.dora('pxe');
     const nonce = nonceOf(await script());
