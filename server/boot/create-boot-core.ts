@@ -9,7 +9,7 @@ import { type BootLog, EventLog } from './event-log.js';
 import { MachineReports } from './machine-reports.js';
 import type { NameSpaceDeps } from './name-space.js';
 import { Observations } from './observations.js';
-import { Planner } from './planner.js';
+import { Planner, type SitePolicy } from './planner.js';
 import type { RenderProfile } from './scripts.js';
 import { Sessions } from './sessions.js';
 import { Views } from './views.js';
@@ -41,6 +41,8 @@ export interface BootCore {
   readonly claims: Claims;
   readonly sessions: Sessions;
   readonly events: EventLog;
+  /** The configuration was read again. */
+  readonly configure: (policy: SitePolicy) => void;
 }
 
 /** Wires the parts of the boot core; starts nothing (sessions.start() does). */
@@ -72,5 +74,5 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     leaseAddress: options.leaseAddress,
     serverStartedAt: clock(),
   });
-  return { boot, views, reports, claims, sessions, events };
+  return { boot, views, reports, claims, sessions, events, configure: (policy) => planner.configure(policy) };
 }

@@ -6,16 +6,20 @@ import type { Machine } from '../domain/machine.js';
 import type { ServerIdentity, Subnet, UnknownPolicy } from '../domain/site.js';
 import type { State } from '../state/state.js';
 
-export interface PlannerOptions {
-  readonly state: State;
-  readonly identity: ServerIdentity;
+/** What the operator may change while the server runs. */
+export interface SitePolicy {
   readonly subnets: readonly Subnet[];
   readonly unknown: UnknownPolicy;
 }
 
+export interface PlannerOptions extends SitePolicy {
+  readonly state: State;
+  readonly identity: ServerIdentity;
+}
+
 /** Looks up what the pure decisions need, for one machine. */
 export class Planner {
-  readonly #options: PlannerOptions;
+  #options: PlannerOptions;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -23,6 +27,11 @@ export class Planner {
 
   get identity(): ServerIdentity {
     return this.#options.identity;
+  }
+
+  /** Holds from the next question on; all of it or nothing. */
+  configure(policy: SitePolicy): void {
+    this.#options = { ...this.#options, subnets: policy.subnets, unknown: policy.unknown };
   }
 
   assignment(mac: Mac, machine: Machine | undefined): Assignment {

@@ -42,8 +42,9 @@ export class LeaseBook {
   readonly #holds = new Map<Ipv4, Hold>();
   readonly #leasedTo = new Map<Mac, Set<Ipv4>>();
   readonly #heldFor = new Map<Mac, Set<Ipv4>>();
-  readonly #pools: readonly { readonly subnet: Subnet; readonly pool: AddressPool }[];
-  readonly #excluded: Set<Ipv4>;
+  #subnets: readonly Subnet[] = [];
+  #pools: readonly { readonly subnet: Subnet; readonly pool: AddressPool }[] = [];
+  #excluded: ReadonlySet<Ipv4> = new Set();
   /** Address and the time at which its lease may be over. */
   readonly #ends = new MinHeap<Ipv4>();
   /** In the order of their ends, since all last equally long. */
@@ -54,13 +55,23 @@ export class LeaseBook {
 
   constructor(options: LeaseBookOptions) {
     this.#options = options;
-    this.#excluded = new Set(options.excluded);
-    this.#pools = options.subnets.map((subnet) => ({ subnet, pool: new AddressPool(subnet.pools) }));
-    for (const { cidr, router } of options.subnets) {
-      if (router !== undefined) this.#excluded.add(router);
-      if (cidr.prefix < 31) this.#excluded.add(cidr.network).add(broadcastOf(cidr));
-    }
+    this.configure(options.subnets);
     for (const lease of options.leases) this.#put(lease, lease.address);
+  }
+
+  /**
+   * Other subnets and pools from now on (the configuration was read again). Leases and offers stay as they are, those outside
+   * the new pools too: they end in their own time. New pools are looked through from their beginning.
+   */
+  configure(subnets: readonly Subnet[]): void {
+    const excluded = new Set(this.#options.excluded);
+    for (const { cidr, router } of subnets) {
+      if (router !== undefined) excluded.add(router);
+      if (cidr.prefix < 31) excluded.add(cidr.network).add(broadcastOf(cidr));
+    }
+    this.#subnets = subnets;
+    this.#pools = subnets.map((subnet) => ({ subnet, pool: new AddressPool(subnet.pools) }));
+    this.#excluded = excluded;
   }
 
   /** Every lease on record, expired and released ones too, in no order. */
@@ -172,7 +183,7 @@ export class LeaseBook {
    */
   async renew(mac: Mac, now: number): Promise<boolean> {
     const lease = this.#newest(mac);
-    const subnet = this.#options.subnets.find(({ cidr }) => lease !== undefined && contains(cidr, lease.address));
+    const subnet = this.#subnets.find(({ cidr }) => lease !== undefined && contains(cidr, lease.address));
     if (lease === undefined || subnet === undefined || lease.state !== 'active') return false;
     const holder = this.holderOf(lease.address, now);
     if (lease.expiresAt <= now && holder !== undefined && holder !== mac) return false;

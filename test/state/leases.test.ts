@@ -235,3 +235,29 @@ describe('a machine with a static address renews by heartbeats', () => {
     expect(await leases.renew(A, NOW + 3701)).toBe(false);
   });
 });
+
+describe('the configuration is read again', () => {
+  test('leases and offers stay; new addresses come from the new pool', async () => {
+    const { leases, net } = book();
+    await leases.save({ lease: lease(FIRST, A), expected: undefined }, NOW);
+    leases.hold(ip('10.77.0.101'), B, NOW);
+    const other = { ...net, pools: [parseRange('10.77.0.101-10.77.0.110')] };
+    leases.configure([other]);
+    expect(leases.leaseAt(FIRST)).toMatchObject({ mac: A, state: 'active' });
+    expect(leases.holderOf(ip('10.77.0.101'), NOW)).toBe(B);
+    expect(leases.inPool(FIRST)).toBe(false);
+    expect(formatIpv4(leases.free(other, NOW) ?? ip('0.0.0.0'))).toBe('10.77.0.102');
+    // The lease outside the new pool is extended by heartbeats as before.
+    expect(await leases.renew(A, NOW + 3000)).toBe(true);
+  });
+
+  test('a save that is on its way arrives', async () => {
+    const store = new HeldStore();
+    const { leases, net } = book({ store });
+    const saving = leases.save({ lease: lease(FIRST, A), expected: undefined }, NOW);
+    leases.configure([{ ...net, leaseSeconds: 60 }]);
+    store.calls[0]?.answer('ok');
+    expect(await saving).toBe('ok');
+    expect(leases.leaseAt(FIRST)?.mac).toBe(A);
+  });
+});
