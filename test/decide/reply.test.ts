@@ -24,20 +24,22 @@ const option = <N extends OptionName>(message: DhcpPacket, name: N): ReturnType<
   getOption(message.options, name);
 
 describe('what each firmware is told (docs/hardware.md)', () => {
-  test.each([
-    ['BIOS PXE', client.bios, 'undionly.kpxe'],
-    ['x64 UEFI PXE', client.uefi, 'shimx64.efi'],
-  ] as const)(
-    '%s: next server and file, in the header and as options; no class, no discovery control',
-    (_, rom, file) => {
-      const { message } = reply(discover(rom));
-      expect([formatIpv4(message.siaddr), message.file]).toEqual(['10.77.0.1', file]);
-      expect(option(message, 'tftpServerName')).toBe('10.77.0.1');
-      expect(option(message, 'bootFile')).toBe(file);
-      expect(option(message, 'vendorClass')).toBeUndefined();
-      expect(option(message, 'vendorOptions')).toBeUndefined();
-    },
-  );
+  test('BIOS PXE: next server, file in header and option 67, class and discovery control 8', () => {
+    const { message } = reply(discover(client.bios));
+    expect([formatIpv4(message.siaddr), message.file]).toEqual(['10.77.0.1', 'undionly.kpxe']);
+    expect(option(message, 'tftpServerName')).toBe('10.77.0.1');
+    expect(option(message, 'bootFile')).toBe('undionly.kpxe');
+    expect(option(message, 'vendorClass')).toBe('PXEClient');
+    expect(option(message, 'vendorOptions')).toEqual(new Map([[6, Uint8Array.of(8)]]));
+  });
+
+  test('x64 UEFI PXE: the same names, without class and discovery control', () => {
+    const { message } = reply(discover(client.uefi));
+    expect([formatIpv4(message.siaddr), message.file]).toEqual(['10.77.0.1', 'shimx64.efi']);
+    expect(option(message, 'bootFile')).toBe('shimx64.efi');
+    expect(option(message, 'vendorClass')).toBeUndefined();
+    expect(option(message, 'vendorOptions')).toBeUndefined();
+  });
 
   test('UEFI HTTP Boot: class HTTPClient and a URL in option 67, nothing for TFTP', () => {
     const { message } = reply(discover(client.http));

@@ -2,6 +2,15 @@ import { WireError } from '../wire-error.js';
 import { hex } from './option-kinds.js';
 import type { SubOptions } from './sub-options.js';
 
+/** PXE 2.1, table 2-1, tag 6: do not search boot servers, take the file named in this offer. */
+const DISCOVERY_CONTROL = 6;
+const USE_FILE_OF_OFFER = 8;
+
+/** Option 43 for BIOS PXE ROMs: boot the file of this offer at once. */
+export function pxeUseFileOfOffer(): SubOptions {
+  return new Map([[DISCOVERY_CONTROL, Uint8Array.of(USE_FILE_OF_OFFER)]]);
+}
+
 /** iPXE sub-option 176 of option 175: no second wait for a proxy DHCP server, this answer is all (saves 2 s a boot). */
 const NO_PXEDHCP = 176;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OPTIONS, type OptionName, type OptionValue, optionField } from '../../../server/wire/dhcp/option-table.js';
 import { type DhcpOptions, getOption, setOption } from '../../../server/wire/dhcp/options.js';
-import { ipxeNoPxeDhcp, userClasses, uuidOfOption97 } from '../../../server/wire/dhcp/pxe.js';
+import { ipxeNoPxeDhcp, pxeUseFileOfOffer, userClasses, uuidOfOption97 } from '../../../server/wire/dhcp/pxe.js';
 import { relayInfo } from '../../../server/wire/dhcp/relay.js';
 import { WireError } from '../../../server/wire/wire-error.js';
 import { ip, utf8 } from '../../support/dhcp-packets.js';
@@ -69,6 +69,12 @@ test('a closing NUL is not part of a text', () => {
 });
 
 describe('PXE and iPXE', () => {
+  test('option 43 for BIOS: discovery control 8, closed by 255', () => {
+    const options = new Map<number, Uint8Array>();
+    setOption(options, 'vendorOptions', pxeUseFileOfOffer());
+    expect(toHex(options.get(43))).toBe('060108ff');
+  });
+
   test('option 175: no-pxedhcp', () => {
     expect(ipxeNoPxeDhcp()).toEqual(new Map([[176, Uint8Array.of(1)]]));
   });
