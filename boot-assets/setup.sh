@@ -97,6 +97,9 @@ install_dependencies() {
     return
   fi
   say "installing dependencies: npm ci"
+  # What has to be compiled needs Node's headers. Where they came with Node they need not be downloaded from nodejs.org.
+  prefix=$(node -p 'require("node:path").resolve(process.execPath, "../..")')
+  [ ! -e "$prefix/include/node/node.h" ] || export npm_config_nodedir="$prefix"
   npm ci --no-audit --no-fund --loglevel=error </dev/null || fail "npm ci failed: check the network and its messages above"
   dependencies_fit || fail "the dependencies do not load in Node $(node --version): see npm ci --foreground-scripts"
 }
