@@ -38,6 +38,14 @@ export interface MachineReportsDeps {
   readonly renewLease: (mac: Mac) => Promise<void>;
 }
 
+/** A step or a system, by name: both become part of an event's kind or of the machine's state. */
+const WORD = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** As many as a role may name. */
+const SYSTEMS_LIMIT = 64;
+/** Letters of one value that an event keeps. */
+const TEXT_LIMIT = 4096;
+
 const REPORT_STAGES: readonly BootStage[] = ['stage1', 'rootfs', 'live', 'systems'];
 const isReportStage = (word: string | undefined): word is BootStage => REPORT_STAGES.some((stage) => stage === word);
 const isSystemState = (word: string | undefined): word is SystemState =>
@@ -83,7 +91,7 @@ export class MachineReports {
     const secure = lines.get('secureboot')?.[0];
     const facts: { -readonly [K in keyof Observed]?: Observed[K] } = {
       ...(secure === 'on' || secure === 'off' || secure === 'none' ? { secureBoot: secure } : {}),
-      ...(lines.get('uuid')?.[0] === undefined ? {} : { uuid: one(lines, 'uuid').toLowerCase() }),
+      ...(UUID.test(lines.get('uuid')?.[0] ?? '') ? { uuid: one(lines, 'uuid').toLowerCase() } : {}),
       waiting: plan.mode === 'discover',
     };
     observations.update(session.key, claim.mac, { ...facts, systems: [], upSince: undefined, unmanaged: false });
@@ -118,13 +126,13 @@ export class MachineReports {
   async report(claim: Claim, lines: Lines): Promise<void> {
     const { sessions, observations } = this.#deps;
     const stage = one(lines, 'stage');
-    const step = one(lines, 'step');
+    const step = word(lines, 'step');
     if (!isReportStage(stage))
       throw invalid(`"${stage}" is not a stage`, { field: 'stage', remedy: `one of ${REPORT_STAGES.join(', ')}` });
     const session = this.#sessionOf(claim);
     const source = stage === 'stage1' || stage === 'rootfs' ? 'stage1' : 'live';
     const data = dataOf(lines, ['stage', 'step', 'message']);
-    const message = lines.get('message')?.[0];
+    const message = lines.get('message')?.[0]?.slice(0, TEXT_LIMIT);
     if (step === 'failed') {
       sessions.fail(sessions.step(session, { stage }), source, failureOf(stage, message ?? 'no reason given'));
       return;
@@ -148,15 +156,18 @@ export class MachineReports {
     const { observations, sessions, renewLease, clock } = this.#deps;
     const key = this.#keyOf(claim);
     const before = observations.get(key);
-    const systems = (lines.get('system') ?? []).map((line): ObservedSystem => {
+    const named = lines.get('system') ?? [];
+    if (named.length > SYSTEMS_LIMIT) throw invalid(`${named.length} systems are too many`, { field: 'system' });
+    const systems = named.map((line): ObservedSystem => {
       const [name = '', state, restarts] = line.split(' ');
+      if (!WORD.test(name)) throw invalid('a name of a system does not fit', { field: 'system' });
       if (!isSystemState(state))
         throw invalid(`"${state ?? ''}" is not a system state`, {
           field: 'system',
           remedy: `one of ${REPORTED_SYSTEM_STATES.join(', ')}`,
         });
       const message = before?.systems.find((s) => s.name === name)?.message;
-      return { name, state, restarts: Number(restarts ?? 0) || 0, ...(message === undefined ? {} : { message }) };
+      return { name, state, restarts: count(restarts, 'system'), ...(message === undefined ? {} : { message }) };
     });
     const changed = JSON.stringify(systems) !== JSON.stringify(before?.systems ?? []);
     const memory = Object.fromEntries(
@@ -256,9 +267,9 @@ export class MachineReports {
   }
 
   #progress(session: BootSession, lines: Lines): void {
-    const bytes = Number(lines.get('bytes')?.[0] ?? 0);
-    const total = Number(lines.get('total')?.[0] ?? 0);
-    const file = lines.get('file')?.[0] ?? PART_FILES.rootfs;
+    const bytes = count(lines.get('bytes')?.[0], 'bytes');
+    const total = count(lines.get('total')?.[0], 'total');
+    const file = lines.get('file')?.[0]?.slice(0, 255) ?? PART_FILES.rootfs;
     const tenth = (b: number): number => (total > 0 ? Math.floor((10 * b) / total) : 0);
     const before = session.progress?.file === file ? session.progress.bytes : -1;
     const next = this.#deps.sessions.step(session, { stage: 'rootfs', progress: { file, bytes, total } }, false);
@@ -276,18 +287,19 @@ export class MachineReports {
 
   #systemState(session: BootSession, claim: Claim, lines: Lines): void {
     const { observations, sessions } = this.#deps;
-    const name = one(lines, 'system');
+    const name = word(lines, 'system');
     const state = one(lines, 'state');
     if (!isSystemState(state))
       throw invalid(`"${state}" is not a system state`, {
         field: 'state',
         remedy: `one of ${REPORTED_SYSTEM_STATES.join(', ')}`,
       });
-    const message = lines.get('message')?.[0];
-    const restarts = Number(lines.get('restarts')?.[0] ?? 0) || 0;
+    const message = lines.get('message')?.[0]?.slice(0, TEXT_LIMIT);
+    const restarts = count(lines.get('restarts')?.[0], 'restarts');
     const before = observations.get(session.key)?.systems ?? [];
     const entry: ObservedSystem = { name, state, restarts, ...(message === undefined ? {} : { message }) };
     const systems = [...before.filter((s) => s.name !== name), entry];
+    if (systems.length > SYSTEMS_LIMIT) throw invalid(`${systems.length} systems are too many`, { field: 'system' });
     observations.update(session.key, claim.mac, { systems });
     const next = sessions.step(session, { stage: 'systems', progress: undefined });
     sessions.event(
@@ -312,7 +324,7 @@ export class MachineReports {
   async #handedOver(claim: Claim, session: BootSession, lines: Lines): Promise<void> {
     const { observations, sessions, claims } = this.#deps;
     const plan = this.#planOf(claim, session);
-    const name = lines.get('system')?.[0] ?? plan.systems[0]?.system.name ?? session.key;
+    const name = lines.get('system')?.[0]?.slice(0, 63) ?? plan.systems[0]?.system.name ?? session.key;
     observations.update(session.key, claim.mac, {
       systems: [{ name, state: 'handed-over', restarts: 0 }],
       unmanaged: true,
@@ -398,11 +410,25 @@ function one(lines: Lines, key: string): string {
   return value;
 }
 
+function word(lines: Lines, key: string): string {
+  const value = one(lines, key);
+  if (!WORD.test(value))
+    throw invalid(`${key} is not a word`, { field: key, remedy: 'small letters, digits and -, at most 63' });
+  return value;
+}
+
+/** A whole number; 0 when it is absent. Anything else would end up in lists that other programs read as numbers. */
+function count(text: string | undefined, field: string): number {
+  if (text === undefined || text === '') return 0;
+  if (!/^\d{1,15}$/.test(text)) throw invalid(`"${text.slice(0, 40)}" is not a whole number`, { field });
+  return Number(text);
+}
+
 function dataOf(lines: Lines, without: readonly string[]): Record<string, Json> {
   const data: Record<string, Json> = {};
   for (const [key, values] of lines) {
     if (without.includes(key)) continue;
-    const value = values.join('\n');
+    const value = values.join('\n').slice(0, TEXT_LIMIT);
     data[key] =
       /^(bytes|total|restarts|.*-ms|.*-bytes)$/.test(key) && Number.isFinite(Number(value)) ? Number(value) : value;
   }

@@ -10,6 +10,8 @@ import { type Ipv4, parseIpv4, UNSPECIFIED } from '../domain/ipv4.js';
 import { STATUS } from './errors.js';
 
 const MAX_BODY = 64 * 1024;
+/** Of a key; those of the protocol are words of ours, and none is longer than half of that. */
+const KEY = /^[a-z][a-z0-9-]{0,63}$/;
 
 export interface AgentDeps {
   readonly claims: Claims;
@@ -106,6 +108,11 @@ export function parseLines(body: unknown): Lines {
     const at = line.indexOf('=');
     if (at < 1) throw invalid(`line ${index + 1} is not key=value`, { field: `line ${index + 1}` });
     const key = line.slice(0, at);
+    // They become names in events and in what is kept of the machine.
+    if (!KEY.test(key))
+      throw invalid(`the key of line ${index + 1} is not of small letters, digits and -`, {
+        field: `line ${index + 1}`,
+      });
     const values = lines.get(key);
     const value = line.slice(at + 1).replace(/\r$/, '');
     if (values === undefined) lines.set(key, [value]);

@@ -142,6 +142,37 @@ describe('a whole boot, from the first DISCOVER to all systems running', () => {
   });
 });
 
+describe('what a machine reports is checked before it is kept', () => {
+  test.each([
+    [{ stage: 'stage1', step: 'x\u001b[31m' }, 'step is not a word'],
+    [{ stage: 'live', step: 'a'.repeat(64) }, 'step is not a word'],
+    [{ stage: 'rootfs', step: 'fetching', bytes: '1e999', total: '5' }, '"1e999" is not a whole number'],
+    [{ stage: 'rootfs', step: 'fetching', bytes: '1', total: '-5' }, '"-5" is not a whole number'],
+    [{ stage: 'systems', step: 'state', system: '../x', state: 'running' }, 'system is not a word'],
+    [{ stage: 'systems', step: 'state', system: 'web', state: 'running', restarts: 'NaN' }, 'is not a whole number'],
+  ])('report %j', async (body, message) => {
+    const claim = await core.claims.authenticate(await claimed());
+    await expect(core.reports.report(claim, lines(body))).rejects.toThrow(message);
+    expect(core.state.observed.get('node1')?.systems).toEqual([]);
+  });
+
+  test.each([
+    ['web running 1e999', '"1e999" is not a whole number'],
+    ['<b> running 0', 'a name of a system does not fit'],
+  ])('heartbeat with system=%s', async (system, message) => {
+    const claim = await core.claims.authenticate(await claimed());
+    await expect(core.reports.heartbeat(claim, lines({ system }))).rejects.toThrow(message);
+    const many = Array.from({ length: 65 }, (_, i) => `s${i} running 0`);
+    await expect(core.reports.heartbeat(claim, lines({ system: many }))).rejects.toThrow('65 systems are too many');
+  });
+
+  test('a long message is cut for the event', async () => {
+    const claim = await core.claims.authenticate(await claimed());
+    await core.reports.report(claim, lines({ stage: 'live', step: 'failed', message: 'x'.repeat(60_000) }));
+    expect(core.sessions.of('node1')?.diagnosis?.message).toHaveLength(4096);
+  });
+});
+
 describe('secrets', () => {
   test('the same nonce for each rendering, none for anybody else, none after the claim', async () => {
     core.dora('pxe');

@@ -100,6 +100,10 @@ describe('refusals carry their reason in the status line', () => {
   });
 });
 
+test.each(['Stage=x', '__proto__=x', 'a b=x', `${'k'.repeat(65)}=x`])('a key that is no word: %s', (line) => {
+  expect(() => parseLines(Buffer.from(`stage=live\n${line}\n`))).toThrow('the key of line 2 is not');
+});
+
 describe('/boot over HTTP', () => {
   test('HEAD has the length and no body, the connection is closed', async () => {
     const head = await fetch(`${base}/boot/ipxe/52-54-00-00-00-01`, { method: 'HEAD' });
