@@ -1,5 +1,7 @@
 import { formatIpv4, type Ipv4, ipv4FromOctets } from '../../domain/ipv4.js';
 import { WireError } from '../wire-error.js';
+import { readDomains, writeDomains } from './domains.js';
+import { formatRoute, type Route, readRoutes, writeRoutes } from './routes.js';
 import { printSubOptions, readSubOptions, SUB_OPTIONS_END, type SubOptions, writeSubOptions } from './sub-options.js';
 
 /** RFC 2132, section 9.6. */
@@ -11,11 +13,18 @@ export interface KindValues {
   u8: number;
   u16: number;
   u32: number;
+  /** Signed: seconds east of UTC. */
+  i32: number;
+  bool: boolean;
   u8s: readonly number[];
   u16s: readonly number[];
   ipv4: Ipv4;
   ipv4s: readonly Ipv4[];
   text: string;
+  /** Networks and the routers to them (RFC 3442). */
+  routes: readonly Route[];
+  /** DNS names to search in (RFC 3397). */
+  domains: readonly string[];
   bytes: Uint8Array;
   messageType: MessageType;
   /** Type-length-value inside the option: 82, 175. */
@@ -46,6 +55,19 @@ const KINDS: KindTable = {
   u8: unsigned(1),
   u16: unsigned(2),
   u32: unsigned(4),
+  i32: {
+    read: (bytes, field) => KINDS.u32.read(bytes, field) | 0,
+    write: (value, field) => {
+      if (value < -(2 ** 31) || value >= 2 ** 31) throw new WireError(field, `${value} does not fit into 32 bits`);
+      return KINDS.u32.write(value < 0 ? value + 2 ** 32 : value, field);
+    },
+    print: String,
+  },
+  bool: {
+    read: (bytes, field) => KINDS.u8.read(bytes, field) !== 0,
+    write: (value) => Uint8Array.of(value ? 1 : 0),
+    print: String,
+  },
   u8s: {
     read: (bytes) => Array.from(bytes),
     write: (values, field) => join(values.map((value) => KINDS.u8.write(value, field))),
@@ -75,6 +97,8 @@ const KINDS: KindTable = {
     write: (value) => encoder.encode(value),
     print: quote,
   },
+  routes: { read: readRoutes, write: writeRoutes, print: (routes) => routes.map(formatRoute).join(', ') },
+  domains: { read: readDomains, write: writeDomains, print: (names) => names.join(' ') },
   bytes: { read: (bytes) => bytes, write: (value) => value, print: hex },
   messageType: {
     read: (bytes, field) => {

@@ -69,6 +69,11 @@ export function writeOptionArea(options: DhcpOptions, writer: Writer): void {
   writer.u8(END, 'end of options');
 }
 
+/** Bytes that the option takes in an area, with the header of each piece. */
+export function optionSize(value: Uint8Array): number {
+  return value.length + 2 * Math.max(1, Math.ceil(value.length / LARGEST_PIECE));
+}
+
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   const whole = new Uint8Array(a.length + b.length);
   whole.set(a);

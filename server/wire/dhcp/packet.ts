@@ -4,7 +4,7 @@ import { Reader } from '../reader.js';
 import { WireError } from '../wire-error.js';
 import { Writer } from '../writer.js';
 import { OPTIONS, optionField } from './option-table.js';
-import { type DhcpOptions, getOption, readOptionArea, writeOptionArea } from './options.js';
+import { type DhcpOptions, getOption, optionSize, readOptionArea, writeOptionArea } from './options.js';
 
 /**
  * A DHCP message (RFC 2131, section 2):
@@ -46,6 +46,13 @@ export interface DhcpPacket {
 const COOKIE = 0x63825363;
 const BROADCAST_FLAG = 0x8000;
 const ETHERNET = 1;
+/** Everything before the options, the magic cookie included. */
+const HEADER_SIZE = 240;
+const SNAME_SIZE = 64;
+const FILE_SIZE = 128;
+/** Option 52 (RFC 2132, section 9.3): which fields hold options. */
+const IN_FILE = 1;
+const IN_SNAME = 2;
 /** RFC 1542, section 2.1: relays and old ROMs drop BOOTP messages under 300 bytes. */
 const BOOTP_LENGTH = 300;
 /** RFC 2131: every client takes an IP datagram of 576 bytes; 28 of them are IP and UDP headers. */
@@ -80,8 +87,8 @@ export function decodePacket(bytes: Uint8Array): DhcpPacket {
   if (overload > 3) throw new WireError(optionField(OPTIONS.overload.code), `${overload} is over 3`);
   options.delete(OPTIONS.overload.code);
   // RFC 3396, section 5: first the options field, then file, then sname.
-  if ((overload & 1) !== 0) readOptionArea(file, options, 'options in file');
-  if ((overload & 2) !== 0) readOptionArea(sname, options, 'options in sname');
+  if ((overload & IN_FILE) !== 0) readOptionArea(file, options, 'options in file');
+  if ((overload & IN_SNAME) !== 0) readOptionArea(sname, options, 'options in sname');
   return {
     op: op === 1 ? 'request' : 'reply',
     htype,
@@ -95,15 +102,19 @@ export function decodePacket(bytes: Uint8Array): DhcpPacket {
     siaddr,
     giaddr,
     chaddr,
-    sname: (overload & 2) === 0 ? latin1(sname) : '',
-    file: (overload & 1) === 0 ? latin1(file) : '',
+    sname: (overload & IN_SNAME) === 0 ? latin1(sname) : '',
+    file: (overload & IN_FILE) === 0 ? latin1(file) : '',
     options,
   };
 }
 
-/** At least 300 bytes. Throws WireError when a value does not fit, or all of it is over `limit` bytes (UDP payload). */
+/**
+ * At least 300 bytes. Options that do not fit within `limit` bytes (UDP payload) go into `file` and `sname` when those are empty
+ * (option 52). Throws WireError when a value does not fit, or all of it is over the limit even so.
+ */
 export function encodePacket(packet: DhcpPacket, limit: number = ETHERNET_LIMIT): Uint8Array {
   const writer = new Writer(limit);
+  const areas = optionAreas(packet, limit);
   writer.u8(packet.op === 'request' ? 1 : 2, 'op');
   writer.u8(packet.htype, 'htype');
   writer.u8(packet.hlen, 'hlen');
@@ -116,12 +127,66 @@ export function encodePacket(packet: DhcpPacket, limit: number = ETHERNET_LIMIT)
   writer.u32(packet.siaddr, 'siaddr');
   writer.u32(packet.giaddr, 'giaddr');
   writer.padded(packet.chaddr, 16, 'chaddr');
-  writer.padded(fromLatin1(packet.sname, 'sname'), 64, 'sname');
-  writer.padded(fromLatin1(packet.file, 'file'), 128, 'file');
+  writer.padded(areas.sname, SNAME_SIZE, 'sname');
+  writer.padded(areas.file, FILE_SIZE, 'file');
   writer.u32(COOKIE, 'magic cookie');
-  writeOptionArea(packet.options, writer);
+  writeOptionArea(areas.options, writer);
   writer.zerosUntil(BOOTP_LENGTH, 'padding');
   return writer.finish();
+}
+
+interface Areas {
+  readonly options: DhcpOptions;
+  readonly file: Uint8Array;
+  readonly sname: Uint8Array;
+}
+
+/**
+ * Which option goes where. In packet order each into the first area that has room; the first two (what kind of message, from
+ * whom) and the relay's option 82, which must be the last of the field (RFC 3046, section 2.2), stay in the options field.
+ */
+function optionAreas({ options, file, sname }: DhcpPacket, limit: number): Areas {
+  const plain = { options, file: fromLatin1(file, 'file'), sname: fromLatin1(sname, 'sname') };
+  let size = HEADER_SIZE + 1;
+  for (const value of options.values()) size += optionSize(value);
+  if (size <= limit || (file !== '' && sname !== '')) return plain;
+  const relay = OPTIONS.relayAgent.code;
+  const relayValue = options.get(relay);
+  const main = new Map<number, Uint8Array>();
+  const spare = [
+    ...(file === '' ? [{ flag: IN_FILE, room: FILE_SIZE - 1, options: new Map<number, Uint8Array>() }] : []),
+    ...(sname === '' ? [{ flag: IN_SNAME, room: SNAME_SIZE - 1, options: new Map<number, Uint8Array>() }] : []),
+  ];
+  // Option 52 itself takes three bytes.
+  let room = limit - HEADER_SIZE - 1 - 3 - (relayValue === undefined ? 0 : optionSize(relayValue));
+  for (const [code, value] of options) {
+    if (code === relay) continue;
+    const needed = optionSize(value);
+    const area = needed <= room ? undefined : spare.find((candidate) => candidate.room >= needed);
+    if (area === undefined) {
+      main.set(code, value);
+      room -= needed;
+    } else {
+      area.options.set(code, value);
+      area.room -= needed;
+    }
+  }
+  const used = spare.filter((area) => area.options.size > 0);
+  if (used.length === 0) return plain;
+  main.set(OPTIONS.overload.code, Uint8Array.of(used.reduce((flags, area) => flags | area.flag, 0)));
+  if (relayValue !== undefined) main.set(relay, relayValue);
+  const bytesOf = (flag: number, size: number): Uint8Array | undefined => {
+    const area = used.find((candidate) => candidate.flag === flag);
+    if (area === undefined) return undefined;
+    const writer = new Writer(size);
+    writeOptionArea(area.options, writer);
+    return writer.finish();
+  };
+  return {
+    options: main,
+    file: bytesOf(IN_FILE, FILE_SIZE) ?? plain.file,
+    sname: bytesOf(IN_SNAME, SNAME_SIZE) ?? plain.sname,
+  };
 }
 
 /** Bytes of UDP payload that the sender of `request` takes: option 57 counts the IP datagram, as RFC 2131 counts its 576. */

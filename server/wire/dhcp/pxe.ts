@@ -11,11 +11,61 @@ export function pxeUseFileOfOffer(): SubOptions {
   return new Map([[DISCOVERY_CONTROL, Uint8Array.of(USE_FILE_OF_OFFER)]]);
 }
 
+/**
+ * Option 43 for the boot ROM of a Raspberry Pi, which goes on only when it reads this menu: discovery control 3 (no search for
+ * boot servers), a prompt that waits 0 s, and one entry for "boot server 0" named exactly so.
+ */
+export function raspberryPiMenu(): SubOptions {
+  const encoder = new TextEncoder();
+  const name = encoder.encode('Raspberry Pi Boot');
+  return new Map([
+    [DISCOVERY_CONTROL, Uint8Array.of(3)],
+    [MENU_PROMPT, Uint8Array.of(0, ...encoder.encode('PXE'))],
+    [BOOT_MENU, Uint8Array.of(0, 0, name.length, ...name)],
+  ]);
+}
+const BOOT_MENU = 9;
+const MENU_PROMPT = 10;
+
 /** iPXE sub-option 176 of option 175: no second wait for a proxy DHCP server, this answer is all (saves 2 s a boot). */
 const NO_PXEDHCP = 176;
 
 export function ipxeNoPxeDhcp(): SubOptions {
   return new Map([[NO_PXEDHCP, Uint8Array.of(1)]]);
+}
+
+/** What an iPXE build can do, by the sub-options of option 175 (iPXE's `dhcp.h`: features that are compiled in). */
+const IPXE_FEATURES: ReadonlyMap<number, string> = new Map([
+  [16, 'pxe-extensions'],
+  [17, 'iscsi'],
+  [18, 'aoe'],
+  [19, 'http'],
+  [20, 'https'],
+  [21, 'tftp'],
+  [22, 'ftp'],
+  [23, 'dns'],
+  [24, 'bzimage'],
+  [25, 'multiboot'],
+  [26, 'slam'],
+  [27, 'srp'],
+  [32, 'nbi'],
+  [33, 'pxe'],
+  [34, 'elf'],
+  [35, 'comboot'],
+  [36, 'efi'],
+  [37, 'fcoe'],
+  [38, 'vlan'],
+  [39, 'menu'],
+  [40, 'sdi'],
+  [41, 'nfs'],
+]);
+const IPXE_VERSION = 235;
+
+/** What the iPXE that sent option 175 says of itself: its version (`1.0.0`) and its features, in the order of their numbers. */
+export function ipxeFacts(sub: SubOptions): { readonly version?: string; readonly features: readonly string[] } {
+  const features = [...IPXE_FEATURES].filter(([code]) => (sub.get(code)?.[0] ?? 0) !== 0).map(([, name]) => name);
+  const version = sub.get(IPXE_VERSION);
+  return { ...(version === undefined ? {} : { version: version.join('.') }), features };
 }
 
 /**

@@ -57,6 +57,51 @@ describe('a packet survives encode and decode', () => {
   });
 });
 
+describe('options that do not fit are written into file and sname (option 52)', () => {
+  const reply: DhcpPacket = { ...discover, op: 'reply', options: new Map() };
+  const filled = (sizes: readonly number[], fields: Partial<DhcpPacket> = {}): DhcpPacket => ({
+    ...reply,
+    ...fields,
+    options: new Map([
+      [53, Uint8Array.of(2)],
+      [54, Uint8Array.of(10, 77, 0, 1)],
+      ...sizes.map((size, i): [number, Uint8Array] => [224 + i, new Uint8Array(size).fill(i + 1)]),
+      [82, Uint8Array.of(1, 1, 7)],
+    ]),
+  });
+  const sameOptions = (packet: DhcpPacket, limit: number): Uint8Array => {
+    const bytes = encodePacket(packet, limit);
+    const byCode = ({ options }: DhcpPacket): [number, Uint8Array][] => [...options].sort(([a], [b]) => a - b);
+    expect(bytes.length).toBeLessThanOrEqual(limit);
+    expect(byCode(decodePacket(bytes))).toEqual(byCode(packet));
+    return bytes;
+  };
+
+  test('not as long as there is room', () => {
+    expect(decodePacket(encodePacket(filled([200]), 548))).toEqual(filled([200]));
+  });
+
+  test('both fields, with option 82 still the last of the options field', () => {
+    const bytes = sameOptions(filled([200, 120, 60, 40, 20]), 548);
+    const text = Buffer.from(bytes.subarray(240)).toString('hex');
+    expect(text).toContain('3401035203010107ff');
+  });
+
+  test('a boot file stays in file: only sname is used', () => {
+    const packet = filled([250, 30], { file: 'a.efi' });
+    const decoded = decodePacket(sameOptions(packet, 548));
+    expect(decoded.file).toBe('a.efi');
+  });
+
+  test('an option that is longer than both fields stays, whatever its place', () => {
+    sameOptions(filled([60, 250, 60]), 548 + 80);
+  });
+
+  test('what does not fit even so is an error, never cut', () => {
+    expect(() => encodePacket(filled([250, 250]), 548)).toThrow('the packet may have 548 in all');
+  });
+});
+
 describe('reading what clients send', () => {
   const raw = (tail: number[], sname: number[] = [], file: number[] = []): Uint8Array => {
     const bytes = encodePacket({ ...discover, options: new Map() }).slice(0, 240);
