@@ -15,6 +15,9 @@ export interface TransferTiming {
   readonly resendsUnanswered: number;
 }
 
+/** A client that asked for an interval of up to 255 s and never answered must not keep its transfer for a quarter of an hour. */
+const UNANSWERED_LONGEST = 10_000;
+
 export const TRANSFER_TIMING: TransferTiming = {
   first: 1000,
   shortest: 100,
@@ -209,15 +212,22 @@ function sendNext(state: TransferState, at: number): TransferStep {
 }
 
 /** The client's own interval if it asked for one (RFC 2349: without back-off), else from the measured round trip, doubled each time. */
-function timeoutOf({ terms, timing, roundTrip, resends }: TransferState): number {
-  if (terms.timeoutSeconds !== undefined) return terms.timeoutSeconds * 1000;
+function timeoutOf({ terms, timing, roundTrip, resends, answered }: TransferState): number {
+  if (terms.timeoutSeconds !== undefined) {
+    const asked = terms.timeoutSeconds * 1000;
+    return answered ? asked : Math.min(asked, UNANSWERED_LONGEST);
+  }
   const measured = roundTrip === undefined ? timing.first : roundTrip.smoothed + 4 * roundTrip.variance;
   const base = Math.max(Math.ceil(measured), timing.shortest);
   return Math.min(base * 2 ** resends, timing.longest);
 }
 
 function resendLimit({ answered, timing, terms }: TransferState): number {
-  if (!answered) return timing.resendsUnanswered;
+  if (!answered) {
+    const interval = (terms.timeoutSeconds ?? 0) * 1000;
+    const fitting = interval === 0 ? timing.resendsUnanswered : Math.floor(UNANSWERED_LONGEST / interval);
+    return Math.min(timing.resendsUnanswered, fitting);
+  }
   // An interval of up to 255 s must not keep a dead transfer for half an hour.
   if (terms.timeoutSeconds !== undefined)
     return Math.max(2, Math.min(timing.resends, Math.floor(60 / terms.timeoutSeconds)));

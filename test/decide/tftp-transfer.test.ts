@@ -160,6 +160,22 @@ describe('transfers, event by event', () => {
         [timeout, 'failed: no answer to block 1 of 10 after 4 attempts'],
       ],
     ],
+    'nobody answers, and an interval of four minutes was asked for': [
+      begin(5000, { timeout: 255 }),
+      [
+        [start, 'OACK timeout=255, timer 10000'],
+        [timeout, 'failed: no answer to the option answer after 1 attempts'],
+      ],
+    ],
+    'nobody answers, and an interval of four seconds was asked for': [
+      begin(5000, { timeout: 4 }),
+      [
+        [start, 'OACK timeout=4, timer 4000'],
+        [timeout, 'OACK timeout=4, timer 4000'],
+        [timeout, 'OACK timeout=4, timer 4000'],
+        [timeout, 'failed: no answer to the option answer after 3 attempts'],
+      ],
+    ],
     'nobody answers the options': [
       begin(5000, { tsize: 0 }),
       [
