@@ -7,6 +7,9 @@ export interface BootLog {
   error(data: object, message: string): void;
 }
 
+/** Events of one call: a store that is busy with leases fits small calls in between. */
+const PART = 64;
+
 /** Takes events from anywhere without making the caller wait, writes them in order, and tells subscribers once they are durable. */
 export class EventLog {
   readonly #store: Pick<Store, 'appendEvents'>;
@@ -42,13 +45,20 @@ export class EventLog {
     while (this.#queue.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
-      try {
-        const written = await this.#store.appendEvents(batch);
-        for (const event of written) for (const listener of this.#listeners) listener(event);
-      } catch (error) {
-        this.#log.error({ error, lost: batch.length, first: batch[0] }, 'events could not be written');
-      }
+      const parts: Promise<void>[] = [];
+      for (let at = 0; at < batch.length; at += PART) parts.push(this.#append(batch.slice(at, at + PART)));
+      await Promise.all(parts);
     }
     this.#writing = undefined;
+  }
+
+  /** The store answers the parts in order. */
+  async #append(part: readonly NewEvent[]): Promise<void> {
+    try {
+      const written = await this.#store.appendEvents(part);
+      for (const event of written) for (const listener of this.#listeners) listener(event);
+    } catch (error) {
+      this.#log.error({ error, lost: part.length, first: part[0] }, 'events could not be written');
+    }
   }
 }

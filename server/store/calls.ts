@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { NewEvent } from '../domain/event.js';
 import type { Store } from '../domain/ports.js';
 import { bootCalls } from './calls/boots.js';
 import { desiredCalls } from './calls/desired.js';
@@ -7,12 +8,34 @@ import { imageCalls } from './calls/images.js';
 import { leaseCalls } from './calls/leases.js';
 import { serverCalls } from './calls/server.js';
 import { loadSnapshot } from './calls/snapshot.js';
-import type { Tables } from './tables.js';
+import type { ObservedRow, SessionRow, Tables } from './tables.js';
+
+/**
+ * What every booting machine causes, in the form in which it crosses the threads: rows as they are written, and numbers instead of
+ * the events that the caller has anyway.
+ */
+interface HotCalls {
+  readonly appendEvents: (events: readonly NewEvent[]) => Promise<readonly number[]>;
+  readonly saveSession: (row: SessionRow) => Promise<void>;
+  readonly saveObserved: (row: ObservedRow) => Promise<void>;
+}
+
+type Port = Omit<Store, 'close' | keyof HotCalls> & HotCalls;
 
 /** The calls of the port that a driver answers; `close` ends the thread and is not one of them. */
-export type CallName = Exclude<keyof Store, 'close'>;
-export type CallArguments = { readonly [K in CallName]: Parameters<Store[K]> };
-export type CallResults = { readonly [K in CallName]: Awaited<ReturnType<Store[K]>> };
+export type CallName = keyof Port;
+export type CallArguments = { readonly [K in CallName]: Parameters<Port[K]> };
+export type CallResults = { readonly [K in CallName]: Awaited<ReturnType<Port[K]>> };
+
+/** Calls that write with one statement: it fails as a whole, so nothing must be undone. */
+export const SINGLE_STATEMENT: ReadonlySet<CallName> = new Set(['claimLease', 'saveSession', 'saveObserved']);
+
+/** Nobody waits for these before a packet leaves: leases overtake them. The number of rows they write. */
+export function backgroundRows(name: CallName, args: CallArguments[CallName]): number | undefined {
+  if (name === 'saveSession' || name === 'saveObserved') return 1;
+  const [first] = args;
+  return name === 'appendEvents' && Array.isArray(first) ? first.length : undefined;
+}
 
 /** Each call as queries on a connection that is inside a transaction. Nothing in them is SQLite's own. */
 export type Calls = {

@@ -1,5 +1,5 @@
 import { CompiledQuery, type Kysely } from 'kysely';
-import type { CallName, CallResults, Calls } from './calls.js';
+import { type CallName, type CallResults, type Calls, SINGLE_STATEMENT } from './calls.js';
 import type { OpenDatabase } from './database.js';
 import type { Call, Outcome } from './messages.js';
 import { storeError, toPlain } from './sqlite-error.js';
@@ -38,6 +38,7 @@ export async function runGroup(
   });
 
   async function runOne(connection: Kysely<Tables>, call: Call): Promise<Outcome> {
+    if (SINGLE_STATEMENT.has(call.name)) return runSingle(connection, call);
     await connection.executeQuery(MARK);
     try {
       const value = await answer(connection, call);
@@ -48,6 +49,15 @@ export async function runGroup(
       if (!inTransaction()) throw error;
       await connection.executeQuery(UNDO);
       await connection.executeQuery(KEEP);
+      return { ok: false, error: toPlain(storeError(error, path)) };
+    }
+  }
+
+  async function runSingle(connection: Kysely<Tables>, call: Call): Promise<Outcome> {
+    try {
+      return { ok: true, value: await answer(connection, call) };
+    } catch (error) {
+      if (!inTransaction()) throw error;
       return { ok: false, error: toPlain(storeError(error, path)) };
     }
   }

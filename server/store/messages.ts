@@ -7,10 +7,16 @@ export interface WorkerData {
   readonly limits: Limits;
 }
 
-/** Main thread -> worker. */
-export type Request<K extends CallName = CallName> =
-  | { readonly kind: 'call'; readonly id: number; readonly call: Call<K> }
-  | { readonly kind: 'close' };
+/**
+ * Main thread -> worker, as JSON text: for the small objects of the hot calls that is cheaper than structured clone, and all calls
+ * of one turn are one message. Every argument of a call is plain data; a missing one (`undefined`) arrives as null.
+ */
+export type Request = { readonly kind: 'calls'; readonly calls: readonly NumberedCall[] } | { readonly kind: 'close' };
+
+export interface NumberedCall {
+  readonly id: number;
+  readonly call: Call;
+}
 
 export type Call<K extends CallName = CallName> = {
   readonly [N in K]: { readonly name: N; readonly args: CallArguments[N] };
@@ -20,8 +26,12 @@ export type Outcome =
   | { readonly ok: true; readonly value: CallResults[CallName] }
   | { readonly ok: false; readonly error: PlainError };
 
-/** Worker -> main thread. */
+/** Worker -> main thread, once; from then on every message is the JSON text of answers. */
 export type Report =
   | { readonly kind: 'ready'; readonly migrated: readonly string[] }
-  | { readonly kind: 'refused'; readonly error: PlainError }
-  | { readonly kind: 'answers'; readonly answers: readonly { readonly id: number; readonly outcome: Outcome }[] };
+  | { readonly kind: 'refused'; readonly error: PlainError };
+
+export interface Answer {
+  readonly id: number;
+  readonly outcome: Outcome;
+}

@@ -3,12 +3,15 @@ import type { Tables } from './tables.js';
 
 /** The place of a value that each execution brings. */
 class Parameter {
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    readonly row: number,
+  ) {}
 }
 
-/** A named place in a query built once: `param<number>('address')`. */
-export function param<T>(name: string): RawBuilder<T> {
-  return sql<T>`${new Parameter(name)}`;
+/** A named place in a query built once: `param<number>('address')`; `row` counts the rows of an insert of several. */
+export function param<T>(name: string, row = 0): RawBuilder<T> {
+  return sql<T>`${new Parameter(name, row)}`;
 }
 
 /**
@@ -26,7 +29,14 @@ export class Prepared<Row, Values extends Readonly<Record<string, string | numbe
   }
 
   run(database: Kysely<Tables>, values: Values): Promise<QueryResult<Row>> {
-    const parameters = this.#parameters.map((value) => (value instanceof Parameter ? values[value.name] : value));
+    return this.runRows(database, [values]);
+  }
+
+  /** As many rows as the query has. */
+  runRows(database: Kysely<Tables>, rows: readonly Values[]): Promise<QueryResult<Row>> {
+    const parameters = this.#parameters.map((value) =>
+      value instanceof Parameter ? rows[value.row]?.[value.name] : value,
+    );
     return database.executeQuery<Row>(CompiledQuery.raw(this.#sql, parameters));
   }
 }

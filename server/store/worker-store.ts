@@ -2,8 +2,9 @@ import type { Worker } from 'node:worker_threads';
 import { type AnybiosError, unavailable } from '../domain/errors.js';
 import type { Store } from '../domain/ports.js';
 import type { CallArguments, CallName, CallResults } from './calls.js';
-import type { Call, Report, Request } from './messages.js';
+import type { Answer, Call } from './messages.js';
 import type { StoreLog } from './open-store.js';
+import { Outbox } from './outbox.js';
 import { fromPlain } from './sqlite-error.js';
 import { threadEnded } from './thread-ended.js';
 
@@ -18,14 +19,16 @@ interface Pending {
  */
 export class WorkerStore implements Store {
   readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
+  readonly #outbox: Outbox;
+  /** Several wait for one call when it took the place of earlier ones. */
+  readonly #pending = new Map<number, Pending[]>();
   readonly #exited: Promise<void>;
-  #lastId = 0;
   #ended: AnybiosError | undefined;
 
   constructor(worker: Worker, path: string, log: StoreLog | undefined) {
     this.#worker = worker;
-    worker.on('message', (report: Report) => this.#settle(report));
+    this.#outbox = new Outbox((text) => worker.postMessage(text));
+    worker.on('message', (text: string) => this.#settle(JSON.parse(text)));
     worker.on('messageerror', (cause) => this.#end(threadEnded(path, cause)));
     worker.on('error', (cause) => {
       log?.error({ path, err: cause }, 'the store thread died: nothing can be saved until anybios is started again');
@@ -47,13 +50,21 @@ export class WorkerStore implements Store {
   saveImage: Store['saveImage'] = (...args) => this.#send('saveImage', ...args);
   removeImage: Store['removeImage'] = (...args) => this.#send('removeImage', ...args);
   tagImage: Store['tagImage'] = (...args) => this.#send('tagImage', ...args);
-  saveObserved: Store['saveObserved'] = (...args) => this.#send('saveObserved', ...args);
+  saveObserved: Store['saveObserved'] = async (observed) =>
+    this.#sendLater(`observed ${observed.key}`, 'saveObserved', { key: observed.key, body: JSON.stringify(observed) });
   removeObserved: Store['removeObserved'] = (...args) => this.#send('removeObserved', ...args);
-  saveSession: Store['saveSession'] = (...args) => this.#send('saveSession', ...args);
+  saveSession: Store['saveSession'] = async (session) => {
+    const { id, key, openedAt } = session;
+    const row = { id, key, opened_ms: openedAt, body: JSON.stringify(session) };
+    return this.#sendLater(`session ${id}`, 'saveSession', row);
+  };
   sessions: Store['sessions'] = (...args) => this.#send('sessions', ...args);
   session: Store['session'] = (...args) => this.#send('session', ...args);
   saveClaim: Store['saveClaim'] = (...args) => this.#send('saveClaim', ...args);
-  appendEvents: Store['appendEvents'] = (...args) => this.#send('appendEvents', ...args);
+  appendEvents: Store['appendEvents'] = async (events) => {
+    const sequences = await this.#sendLater(undefined, 'appendEvents', events);
+    return events.map((event, index) => ({ ...event, sequence: sequences[index] ?? 0 }));
+  };
   events: Store['events'] = (...args) => this.#send('events', ...args);
   saveToken: Store['saveToken'] = (...args) => this.#send('saveToken', ...args);
   removeToken: Store['removeToken'] = (...args) => this.#send('removeToken', ...args);
@@ -64,39 +75,50 @@ export class WorkerStore implements Store {
   async close(): Promise<void> {
     if (this.#ended === undefined) {
       this.#ended = unavailable('the store is closed: the server is shutting down');
-      this.#post({ kind: 'close' });
+      this.#outbox.flush();
+      this.#worker.postMessage(JSON.stringify({ kind: 'close' }));
     }
     await this.#exited;
   }
 
   #send<K extends CallName>(name: K, ...args: CallArguments[K]): Promise<CallResults[K]> {
+    const call: Call<K> = { name, args };
+    return this.#answerTo<K>(() => this.#outbox.add(call));
+  }
+
+  #sendLater<K extends CallName>(
+    target: string | undefined,
+    name: K,
+    ...args: CallArguments[K]
+  ): Promise<CallResults[K]> {
+    const call: Call<K> = { name, args };
+    return this.#answerTo<K>(() => this.#outbox.addLater(call, target));
+  }
+
+  #answerTo<K extends CallName>(add: () => number): Promise<CallResults[K]> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) throw this.#ended;
-      this.#lastId += 1;
-      const call: Call<K> = { name, args };
-      // Throws for a value that cannot be cloned; nothing waits for an answer then.
-      this.#post({ kind: 'call', id: this.#lastId, call });
-      this.#pending.set(this.#lastId, { resolve, reject });
+      const id = add();
+      const pending = this.#pending.get(id);
+      if (pending === undefined) this.#pending.set(id, [{ resolve, reject }]);
+      else pending.push({ resolve, reject });
     });
   }
 
-  #post<K extends CallName>(request: Request<K>): void {
-    this.#worker.postMessage(request);
-  }
-
-  #settle(report: Report): void {
-    if (report.kind !== 'answers') return;
-    for (const { id, outcome } of report.answers) {
-      const waiting = this.#pending.get(id);
+  #settle(answers: readonly Answer[]): void {
+    for (const { id, outcome } of answers) {
+      const waiting = this.#pending.get(id) ?? [];
       this.#pending.delete(id);
-      if (outcome.ok) waiting?.resolve(outcome.value);
-      else waiting?.reject(fromPlain(outcome.error));
+      for (const { resolve, reject } of waiting) {
+        if (outcome.ok) resolve(outcome.value);
+        else reject(fromPlain(outcome.error));
+      }
     }
   }
 
   #end(error: AnybiosError): void {
     this.#ended ??= error;
-    for (const { reject } of this.#pending.values()) reject(error);
+    for (const waiting of this.#pending.values()) for (const { reject } of waiting) reject(error);
     this.#pending.clear();
   }
 }

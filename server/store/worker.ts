@@ -2,31 +2,30 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type Calls, createCalls } from './calls.js';
 import { type OpenDatabase, openDatabase } from './database.js';
 import { runGroup } from './group.js';
-import type { Report, Request, WorkerData } from './messages.js';
+import type { Answer, NumberedCall, Report, Request, WorkerData } from './messages.js';
 import { storeError, toPlain } from './sqlite-error.js';
+import { WaitingCalls } from './waiting-calls.js';
 
 // The store's thread: SQLite blocks while it waits for the disk, so it waits here and not in the loop that answers DHCP.
-
-/** Calls per transaction: more would make the first of them wait longer than the fsync they share. */
-const GROUP = 64;
 
 const port = parentPort;
 if (port === null) throw new Error('store/worker.js runs as a worker thread only');
 const { path, limits }: WorkerData = workerData;
 const report = (message: Report): void => port.postMessage(message);
 
-const waiting: Extract<Request, { kind: 'call' }>[] = [];
+const waiting = new WaitingCalls();
 let working = false;
 let closing = false;
 
 try {
   const database = await openDatabase(path, Date.now());
   const calls = createCalls(database.kysely, limits);
-  port.on('message', (request: Request) => {
+  port.on('message', (text: string) => {
+    const request: Request = JSON.parse(text);
     if (request.kind === 'close') closing = true;
-    else waiting.push(request);
+    else waiting.add(request.calls);
     // All messages that have arrived are delivered before the immediate runs: they form the group.
-    if (!working) setImmediate(() => drain(database, calls).catch(die));
+    if (!working) setImmediate(drain, database, calls);
     working = true;
   });
   report({ kind: 'ready', migrated: database.migrated });
@@ -35,26 +34,29 @@ try {
   port.close();
 }
 
-async function drain(database: OpenDatabase, calls: Calls): Promise<void> {
-  while (waiting.length > 0) {
-    const group = waiting.splice(0, GROUP);
-    const outcomes = await runGroup(
-      database,
-      calls,
-      group.map(({ call }) => call),
-      path,
-    );
-    const answers = group.flatMap(({ id }, index) => {
-      const outcome = outcomes[index];
-      return outcome === undefined ? [] : [{ id, outcome }];
-    });
-    report({ kind: 'answers', answers });
-  }
-  working = false;
-  if (closing) {
+/** One group, then a turn of the event loop: leases that came meanwhile go into the next one. */
+function drain(database: OpenDatabase, calls: Calls): void {
+  if (waiting.empty) {
+    working = false;
+    if (!closing) return;
     database.close();
     port?.close();
+    return;
   }
+  commit(database, calls, waiting.nextGroup())
+    .then(() => setImmediate(drain, database, calls))
+    .catch(die);
+}
+
+async function commit(database: OpenDatabase, calls: Calls, group: readonly NumberedCall[]): Promise<void> {
+  const outcomes = await runGroup(
+    database,
+    calls,
+    group.map(({ call }) => call),
+    path,
+  );
+  const answers: Answer[] = outcomes.map((outcome, index) => ({ id: group[index]?.id ?? 0, outcome }));
+  port?.postMessage(JSON.stringify(answers));
 }
 
 /** A fault of this code: the thread ends, and the main thread fails every call with `unavailable`. */

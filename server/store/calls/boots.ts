@@ -27,15 +27,14 @@ export function bootCalls(database: Kysely<Tables>, keepSessions: number): Pick<
   );
   let saves = 0;
   return {
-    async saveObserved(connection, observed) {
-      await putObserved.run(connection, { key: observed.key, body: JSON.stringify(observed) });
+    async saveObserved(connection, { key, body }) {
+      await putObserved.run(connection, { key, body });
     },
     async removeObserved(connection, key) {
       await connection.deleteFrom('observed').where('key', '=', key).execute();
     },
-    async saveSession(connection, session) {
-      const { id, key, openedAt } = session;
-      await putSession.run(connection, { id, key, opened_ms: openedAt, body: JSON.stringify(session) });
+    async saveSession(connection, { id, key, opened_ms, body }) {
+      await putSession.run(connection, { id, key, opened_ms, body });
       saves += 1;
       if (saves % PRUNE_EVERY === 0) await pruneSessions(connection, keepSessions);
     },

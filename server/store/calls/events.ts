@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { BootEvent } from '../../domain/event.js';
+import type { BootEvent, NewEvent } from '../../domain/event.js';
 import type { Calls } from '../calls.js';
 import { fromJson } from '../json.js';
 import { Prepared, param } from '../prepared.js';
@@ -10,54 +10,33 @@ type StoredRow = { [K in keyof EventRow]: K extends 'sequence' ? number : EventR
 
 /** Old events go in steps of this many, so that no single append pays for more. */
 const PRUNE_EVERY = 1000;
+/** Rows of one statement: the cost of running it is shared. What is left over goes one by one. */
+const ROWS = 16;
 
 export function eventCalls(database: Kysely<Tables>, keep: number): Pick<Calls, 'appendEvents' | 'events'> {
-  const insert = new Prepared<{ sequence: number }, Values>(
-    database
-      .insertInto('events')
-      .values({
-        at_ms: param<number>('at_ms'),
-        source: param<string>('source'),
-        kind: param<string>('kind'),
-        level: param<string>('level'),
-        session: param<string | null>('session'),
-        machine: param<string | null>('machine'),
-        mac: param<string | null>('mac'),
-        message: param<string>('message'),
-        data: param<string>('data'),
-      })
-      .returning('sequence'),
-  );
+  const one = prepareInsert(database, 1);
+  const many = prepareInsert(database, ROWS);
   return {
     async appendEvents(connection, events) {
-      const stored: BootEvent[] = [];
+      const sequences: number[] = [];
       let prune = false;
-      for (const event of events) {
-        const { at, source, kind, level, message, session = null, machine = null, mac = null } = event;
-        const data = JSON.stringify(event.data);
-        const { rows } = await insert.run(connection, {
-          at_ms: at,
-          source,
-          kind,
-          level,
-          session,
-          machine,
-          mac,
-          message,
-          data,
-        });
-        const sequence = rows[0]?.sequence ?? 0;
-        if (sequence % PRUNE_EVERY === 0) prune = true;
-        stored.push({ ...event, sequence });
+      for (let at = 0; at < events.length; ) {
+        const insert = events.length - at >= ROWS ? many : one;
+        const values = events.slice(at, at + (insert === many ? ROWS : 1)).map(eventToRow);
+        const { rows } = await insert.runRows(connection, values);
+        for (const { sequence } of rows) {
+          sequences.push(sequence);
+          if (sequence % PRUNE_EVERY === 0) prune = true;
+        }
+        at += values.length;
       }
-      const newest = stored.at(-1)?.sequence ?? 0;
       if (prune) {
         await connection
           .deleteFrom('events')
-          .where('sequence', '<=', newest - keep)
+          .where('sequence', '<=', (sequences.at(-1) ?? 0) - keep)
           .execute();
       }
-      return stored;
+      return sequences;
     },
     async events(connection, filter) {
       let query = connection.selectFrom('events').selectAll();
@@ -73,6 +52,26 @@ export function eventCalls(database: Kysely<Tables>, keep: number): Pick<Calls, 
       return rows.map(rowToEvent);
     },
   };
+}
+
+function prepareInsert(database: Kysely<Tables>, count: number): Prepared<{ sequence: number }, Values> {
+  const rows = Array.from({ length: count }, (_, row) => ({
+    at_ms: param<number>('at_ms', row),
+    source: param<string>('source', row),
+    kind: param<string>('kind', row),
+    level: param<string>('level', row),
+    session: param<string | null>('session', row),
+    machine: param<string | null>('machine', row),
+    mac: param<string | null>('mac', row),
+    message: param<string>('message', row),
+    data: param<string>('data', row),
+  }));
+  return new Prepared(database.insertInto('events').values(rows).returning('sequence'));
+}
+
+function eventToRow(event: NewEvent): Values {
+  const { at, source, kind, level, message, session = null, machine = null, mac = null } = event;
+  return { at_ms: at, source, kind, level, session, machine, mac, message, data: JSON.stringify(event.data) };
 }
 
 function rowToEvent(row: StoredRow): BootEvent {

@@ -36,7 +36,8 @@ export function leaseCalls(database: Kysely<Tables>): Pick<Calls, 'claimLease' |
       .where('expires_s', '=', param<number>('was_expires_s')),
   );
   return {
-    async claimLease(connection, lease, expected) {
+    async claimLease(connection, lease, wanted) {
+      const expected = wanted ?? undefined;
       if (expected !== undefined && expected.address !== lease.address) {
         throw invalid(`a lease of ${formatIpv4(expected.address)} cannot become one of ${formatIpv4(lease.address)}`);
       }
