@@ -10,6 +10,8 @@ import { type Ipv4, parseIpv4, UNSPECIFIED } from '../domain/ipv4.js';
 import { STATUS } from './errors.js';
 
 const MAX_BODY = 64 * 1024;
+/** For a body to arrive: nobody has shown a credential yet, and a connection that sends nothing costs a file descriptor. */
+const BODY_MILLISECONDS = 15_000;
 /** Of a key; those of the protocol are words of ours, and none is longer than half of that. */
 const KEY = /^[a-z][a-z0-9-]{0,63}$/;
 
@@ -17,12 +19,21 @@ export interface AgentDeps {
   readonly claims: Claims;
   readonly reports: MachineReports;
   readonly log: { error(data: object, message: string): void };
+  /** Default 15 s. */
+  readonly bodyMilliseconds?: number;
 }
 
 /** The machine protocol, `/agent/v1` (docs/booting.md): lines of text, because stage 1 is busybox ash. */
-export function agentRoutes({ claims, reports, log }: AgentDeps): Router {
+export function agentRoutes({ claims, reports, log, bodyMilliseconds = BODY_MILLISECONDS }: AgentDeps): Router {
   const router = Router();
-  router.use(express.raw({ type: () => true, limit: MAX_BODY }));
+  const readBody = express.raw({ type: () => true, limit: MAX_BODY });
+  router.use((request, response, next) => {
+    const tooSlow = setTimeout(() => request.socket.destroy(), bodyMilliseconds);
+    readBody(request, response, (error?: unknown) => {
+      clearTimeout(tooSlow);
+      next(error);
+    });
+  });
 
   const answer =
     (handler: (request: Request, response: Response) => Promise<AnswerLines | undefined>) =>

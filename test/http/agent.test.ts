@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import express from 'express';
@@ -102,6 +103,17 @@ describe('refusals carry their reason in the status line', () => {
 
 test.each(['Stage=x', '__proto__=x', 'a b=x', `${'k'.repeat(65)}=x`])('a key that is no word: %s', (line) => {
   expect(() => parseLines(Buffer.from(`stage=live\n${line}\n`))).toThrow('the key of line 2 is not');
+});
+
+test('a body that does not come to its end closes the connection', async () => {
+  const app = express();
+  app.use('/slow', agentRoutes({ claims: core.claims, reports: core.reports, log, bodyMilliseconds: 100 }));
+  const slow = createServer(app).listen(0, '127.0.0.1');
+  await once(slow, 'listening');
+  const socket = connect((slow.address() as AddressInfo).port, '127.0.0.1');
+  socket.write('POST /slow/claim HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nnonce=');
+  await once(socket.resume(), 'close');
+  await new Promise((resolve) => slow.close(resolve));
 });
 
 describe('/boot over HTTP', () => {
