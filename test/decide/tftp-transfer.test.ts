@@ -225,7 +225,7 @@ describe('transfers, event by event', () => {
     'an interval of minutes gets two resends': [
       begin(5000, { timeout: 200 }),
       [
-        [start, 'OACK timeout=200, timer 200000'],
+        [start, 'OACK timeout=200, timer 10000'],
         [ack(0), 'DATA 1, timer 200000'],
         [timeout, 'DATA 1, timer 200000'],
         [timeout, 'DATA 1, timer 200000'],
