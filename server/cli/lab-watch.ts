@@ -43,8 +43,8 @@ export async function watchLab(cli: Cli, watch: LabWatch): Promise<void> {
     for (const machine of waiting.splice(0, Math.max(0, watch.atOnce - booting.length))) lab.startMachine(machine);
     show(answers.filter(({ name }) => names.includes(name)).map(liveMachineOf));
     if (timeLimitSeconds !== undefined) {
-      const on = new Set(waiting.map(({ name }) => name));
-      const verdict = verdictOf(names, answers, (name) => (on.has(name) ? undefined : lab.machineEnded(name)));
+      const off = new Set(waiting.map(({ name }) => name));
+      const verdict = verdictOf(names, answers, (name) => (off.has(name) ? undefined : lab.machineEnded(name)));
       if (verdict.kind === 'up') {
         const seconds = ((Date.now() - start) / 1000).toFixed(0);
         if (cli.json) cli.printJson({ outcome: 'up', seconds: Number(seconds), machines: answers });
@@ -55,12 +55,13 @@ export async function watchLab(cli: Cli, watch: LabWatch): Promise<void> {
       if (Date.now() - start > timeLimitSeconds * 1000) {
         const late = verdict.waitingFor.map((machine) => ({
           machine,
-          ...reasonOf(answers.find(({ name }) => name === machine)?.boot),
+          ...reasonOf(answers.find(({ name }) => name === machine)),
         }));
         cli.note(`the time limit of ${timeLimitSeconds} s is over`);
         return fail(cli, watch, late);
       }
     }
+    // Rejects when the signal comes: then there is nothing more to wait for.
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
   if (timeLimitSeconds !== undefined) cli.exitCode = EXIT.failed;

@@ -27,8 +27,9 @@ export function verdictOf(
 ): Verdict {
   const byName = new Map(machines.map((machine) => [machine.name, machine]));
   for (const name of names) {
-    const boot = byName.get(name)?.boot;
-    if (boot?.outcome === 'failed') return { kind: 'failed', machine: name, ...reasonOf(boot) };
+    const machine = byName.get(name);
+    const boot = machine?.boot;
+    if (boot?.outcome === 'failed') return { kind: 'failed', machine: name, ...reasonOf(machine) };
     const ended = endedOf(name);
     if (ended !== undefined) {
       return {
@@ -42,13 +43,20 @@ export function verdictOf(
   return waitingFor.length === 0 ? { kind: 'up' } : { kind: 'booting', waitingFor };
 }
 
-/** The named diagnosis of a boot that did not get up, in words. */
-export function reasonOf(boot: MachineProgress['boot']): { readonly reason: string; readonly remedy?: string } {
+/** Why a machine is not up: the named diagnosis of its boot, or where it stands. */
+export function reasonOf(machine: MachineProgress | undefined): { readonly reason: string; readonly remedy?: string } {
+  const boot = machine?.boot;
   if (boot?.diagnosis !== undefined) {
     return { reason: `${boot.diagnosis.name}: ${boot.diagnosis.message}`, remedy: boot.diagnosis.remedy };
   }
-  if (boot === undefined) return { reason: 'no-boot: the server has heard nothing of this machine' };
-  return { reason: `${boot.outcome}: stopped at stage ${boot.stage}, without a diagnosis` };
+  if (machine === undefined || boot === undefined) {
+    return { reason: 'no-boot: the server has heard nothing of this machine' };
+  }
+  if (boot.outcome === 'succeeded') {
+    const states = machine.systems.map(({ name, state }) => `${name} ${state}`).join(', ');
+    return { reason: `systems-changed: it was up, and now: ${states}` };
+  }
+  return { reason: `not-up: still at stage ${boot.stage}, with nothing known to be wrong` };
 }
 
 /** A resident system runs, a single one was handed the machine. */

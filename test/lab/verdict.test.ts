@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type MachineProgress, verdictOf } from '../../server/lab/verdict.js';
+import { type MachineProgress, reasonOf, verdictOf } from '../../server/lab/verdict.js';
 
 const boot = (outcome: string, stage = 'systems'): MachineProgress['boot'] => ({ outcome, stage });
 const on = (): undefined => undefined;
@@ -48,6 +48,22 @@ describe('verdict', () => {
       reason: 'digest-mismatch: rootfs is not what it should be',
       remedy: 'import it again',
     });
+  });
+
+  test.each([
+    ['nobody heard of it', undefined, 'no-boot: the server has heard nothing of this machine'],
+    [
+      'it is under way',
+      { name: 'n1', boot: boot('running', 'rootfs'), systems: [] },
+      'not-up: still at stage rootfs, with nothing known to be wrong',
+    ],
+    [
+      'a system failed later',
+      { name: 'n1', boot: boot('succeeded'), systems: [{ name: 'web', state: 'failed' }] },
+      'systems-changed: it was up, and now: web failed',
+    ],
+  ] as const)('why it is not up: %s', (_why, machine, reason) => {
+    expect(reasonOf(machine)).toEqual({ reason });
   });
 
   test('a machine whose QEMU has ended will not come up', () => {
