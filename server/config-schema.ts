@@ -1,8 +1,12 @@
 import { z } from 'zod';
+import type { DhcpOptionWords } from './domain/dhcp-options.js';
 import { AnybiosError, invalid } from './domain/errors.js';
-import { type AddressRange, parseCidr, parseIpv4, parseRange } from './domain/ipv4.js';
+import { type AddressRange, formatIpv4, type Ipv4, parseCidr, parseIpv4, parseRange } from './domain/ipv4.js';
 import { LOADERS } from './domain/role.js';
-import { DHCP_MODES, type UnknownPolicy } from './domain/site.js';
+import { DHCP_MODES, type Pool, type UnknownPolicy } from './domain/site.js';
+import { optionCode } from './wire/dhcp/option-table.js';
+import { parseRoute } from './wire/dhcp/option-words.js';
+import { bootFilesSchema, optionsSchema } from './yaml/dhcp-schema.js';
 import { parsed, strict, whole, word } from './yaml/schema.js';
 
 // The shape of anybios.yaml, its defaults, and how each value is read. anybios.example.yaml says the same for people.
@@ -50,6 +54,32 @@ const pools = z
     });
   });
 
+/** Pools for one kind of machine only, beside `pool`. */
+const pool = strict({
+  range: parsed((text) => parseRange(text), 'a range, e.g. 10.77.0.100-10.77.0.200'),
+  for: z.enum(['known', 'unknown', 'any']).default('any'),
+}).transform(({ range, for: kind }): Pool => (kind === 'any' ? range : { ...range, for: kind }));
+
+/** One address, or a range. */
+const exclusion = parsed(
+  (text) => (text.includes('-') ? parseRange(text) : single(parseIpv4(text))),
+  'an address or a range, e.g. 10.77.0.150 or 10.77.0.150-10.77.0.159',
+);
+const single = (only: Ipv4): AddressRange => ({ first: only, last: only });
+
+const PROBE = 'milliseconds, 50ms to 2000ms, e.g. 500ms';
+/** A client waits for its first offer: PXE ROMs 4 s, iPXE 1 s for the first try. */
+const probe = parsed((text) => {
+  const milliseconds = Number(/^(\d{1,5})ms$/.exec(text)?.[1] ?? Number.NaN);
+  if (milliseconds >= 50 && milliseconds <= 2000) return milliseconds;
+  throw invalid(`"${text}" does not fit`, { remedy: PROBE });
+}, PROBE);
+
+const routeText = parsed((text) => {
+  parseRoute(text);
+  return text;
+}, 'NETWORK/PREFIX via ROUTER, e.g. 10.20.0.0/16 via 10.77.0.254');
+
 const address = parsed((text) => parseIpv4(text), 'an IPv4 address, e.g. 10.77.0.1');
 const port = whole(0, 65_535, ' (0 = any free port)');
 const folder = word(/^[^\0]+$/, 'the path of a folder');
@@ -64,12 +94,47 @@ const subnet = strict({
   cidr: parsed((text) => parseCidr(text), 'ADDRESS/PREFIX, e.g. 10.77.0.0/24'),
   mode: z.enum(DHCP_MODES).exactOptional(),
   pool: pools.default([]),
+  pools: z.array(pool).default([]),
+  exclude: z.array(exclusion).exactOptional(),
   router: address.exactOptional(),
   dns: z.array(address).default([]),
   domain: domainName.exactOptional(),
+  ntp: z.array(address).min(1).exactOptional(),
+  routes: z.array(routeText).min(1).exactOptional(),
+  options: optionsSchema.exactOptional(),
+  bootFiles: bootFilesSchema.exactOptional(),
+  probe: probe.exactOptional(),
   leaseTime: parsed(parseDuration, DURATION).default(3600),
   loader: z.enum(LOADERS).exactOptional(),
-}).transform(({ pool, leaseTime, ...rest }) => ({ ...rest, pools: pool, leaseSeconds: leaseTime }));
+})
+  .superRefine(({ ntp, routes, options = {} }, context) => {
+    const twice = (key: 'ntp' | 'routes', code: number, given: unknown): void => {
+      const other = Object.keys(options).find((name) => optionCode(name) === code);
+      if (given === undefined || other === undefined) return;
+      context.addIssue({
+        code: 'custom',
+        path: ['options', other],
+        message: `is set by ${key} already`,
+        params: { allowed: `${key} or options.${other}` },
+      });
+    };
+    twice('ntp', 42, ntp);
+    twice('routes', 121, routes);
+  })
+  .transform(({ pool, pools, leaseTime, probe, ntp, routes, options, ...rest }) => {
+    const all: DhcpOptionWords = {
+      ...(ntp === undefined ? {} : { ntp: ntp.map(formatIpv4) }),
+      ...(routes === undefined ? {} : { routes }),
+      ...options,
+    };
+    return {
+      ...rest,
+      pools: [...pool, ...pools] satisfies Pool[] as readonly Pool[],
+      leaseSeconds: leaseTime,
+      ...(probe === undefined ? {} : { probeMs: probe }),
+      ...(Object.keys(all).length === 0 ? {} : { options: all }),
+    };
+  });
 
 const listen = strict({
   interfaces: z.array(interfaceName).default([]),

@@ -28,6 +28,7 @@ export function subnetProblems({ dhcp, listen }: Pick<Config, 'dhcp' | 'listen'>
           ]),
       ...routerProblems(subnet, at),
       ...poolProblems(subnet, at, listen.address),
+      ...excludeProblems(subnet, at),
     ];
   });
 }
@@ -54,7 +55,25 @@ function routerProblems({ cidr, router }: Subnet, at: Path): Problem[] {
   ];
 }
 
-function poolProblems({ cidr, pools, router, dns }: Subnet, at: Path, server: Ipv4 | undefined): Problem[] {
+function excludeProblems({ cidr, exclude = [] }: Subnet, at: Path): Problem[] {
+  return exclude.flatMap((range, index) =>
+    contains(cidr, range.first) && contains(cidr, range.last)
+      ? []
+      : [
+          {
+            path: [...at, 'exclude', index],
+            message: `${span(range)} is not in ${formatCidr(cidr)}`,
+            allowed: span(usable(cidr)),
+          },
+        ],
+  );
+}
+
+function poolProblems(
+  { cidr, pools, exclude = [], router, dns }: Subnet,
+  at: Path,
+  server: Ipv4 | undefined,
+): Problem[] {
   const problems: Problem[] = [];
   const path = [...at, 'pool'];
   const taken = [
@@ -75,7 +94,7 @@ function poolProblems({ cidr, pools, router, dns }: Subnet, at: Path, server: Ip
       }
     }
     for (const { what, address } of taken) {
-      if (address !== undefined && within(pool, address)) {
+      if (address !== undefined && within(pool, address) && !exclude.some((range) => within(range, address))) {
         const message = `${span(pool)} holds ${formatIpv4(address)}, which is ${what}`;
         problems.push({ path, message, allowed: 'a range (or a list of ranges) without that address' });
       }

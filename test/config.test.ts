@@ -3,13 +3,25 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig, serverAddress } from '../server/config.js';
 import { OVERRIDABLE, variableName } from '../server/config-overrides.js';
+import { ARCH_WORDS } from '../server/domain/arch.js';
 import { AnybiosError } from '../server/domain/errors.js';
 import { formatIpv4, parseIpv4 } from '../server/domain/ipv4.js';
 import { packageRoot } from '../server/paths.js';
+import { settableOption } from '../server/wire/dhcp/option-words.js';
 
 const FILE = '/etc/anybios/anybios.yaml';
 const parse = (text: string, env: Record<string, string> = {}, flags: Record<string, string> = {}) =>
   parseConfig(text, { file: FILE, env, flags });
+
+function remedyOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof AnybiosError) return error.remedy ?? '';
+    throw error;
+  }
+  return '';
+}
 
 /** The lines of the refusal. */
 function problems(text: string, env: Record<string, string> = {}, flags: Record<string, string> = {}): string[] {
@@ -21,6 +33,9 @@ function problems(text: string, env: Record<string, string> = {}, flags: Record<
   }
   return [];
 }
+
+/** What may stand as the name of an option; its text is tried in test/wire/dhcp/option-words.test.ts. */
+const OPTION_NAMES = remedyOf(() => settableOption('?'));
 
 const MINIMAL = 'listen: { interfaces: [eth1] }\n';
 const FULL = `dataDir: ./data
@@ -100,6 +115,27 @@ describe('a configuration', () => {
     expect(parse(`${MINIMAL}unknownMachines: ${text}\n`).unknown).toEqual(policy);
   });
 
+  it('takes pools for known and unknown machines, exclusions, options, boot files and a probe', () => {
+    const [net] = parse(
+      DHCP(
+        '{ cidr: 10.0.0.0/24, pool: 10.0.0.10-10.0.0.19, pools: [{ range: 10.0.0.20-10.0.0.29, for: known }, { range: 10.0.0.30-10.0.0.39 }], exclude: [10.0.0.15], options: { 224: x, mtu: 9000 }, ntp: [10.0.0.1], bootFiles: { x64-uefi: a.efi, default: b }, probe: 200ms }',
+      ),
+    ).dhcp.subnets;
+    const range = (from: string, to: string) => ({ first: parseIpv4(from), last: parseIpv4(to) });
+    expect(net).toMatchObject({
+      pools: [
+        range('10.0.0.10', '10.0.0.19'),
+        { ...range('10.0.0.20', '10.0.0.29'), for: 'known' },
+        range('10.0.0.30', '10.0.0.39'),
+      ],
+      exclude: [range('10.0.0.15', '10.0.0.15')],
+      options: { ntp: ['10.0.0.1'], '224': 'x', mtu: 9000 },
+      bootFiles: { 'x64-uefi': 'a.efi', default: 'b' },
+      probeMs: 200,
+    });
+    expect(net?.pools[2]).not.toHaveProperty('for');
+  });
+
   it.each([
     ['90s', 90],
     ['30m', 1800],
@@ -126,8 +162,44 @@ describe('a wrong configuration names the line, the key and what is allowed', ()
       'an unknown key deep inside',
       DHCP('{ cidr: 10.0.0.0/24, gateway: 10.0.0.1 }'),
       [
-        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, router, dns, domain, leaseTime, loader`,
+        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, loader`,
       ],
+    ],
+    [
+      'an option that is none, with the one that was meant',
+      DHCP('{ cidr: 10.0.0.0/24, options: { ntp-servres: 10.0.0.1 } }'),
+      [
+        `${AT(5)}: dhcp.subnets[0].options.ntp-servres: there is no DHCP option "ntp-servres" (did you mean "ntp-servers"?); allowed: ${OPTION_NAMES}`,
+      ],
+    ],
+    [
+      'an option that does not fit',
+      DHCP('{ cidr: 10.0.0.0/24, options: { mtu: big } }'),
+      [
+        `${AT(5)}: dhcp.subnets[0].options.mtu: option 26 (interface-mtu) is not written like this; allowed: a number 0-65535`,
+      ],
+    ],
+    [
+      'an option twice',
+      DHCP('{ cidr: 10.0.0.0/24, ntp: [10.0.0.1], options: { 42: 10.0.0.2 } }'),
+      [`${AT(5)}: dhcp.subnets[0].options["42"]: is set by ntp already; allowed: ntp or options.42`],
+    ],
+    [
+      'an architecture that is none',
+      DHCP('{ cidr: 10.0.0.0/24, bootFiles: { x64-uefy: a.efi } }'),
+      [
+        `${AT(5)}: dhcp.subnets[0].bootFiles.x64-uefy: there is no architecture "x64-uefy" (did you mean "x64-uefi"?); allowed: a number of DHCP option 93, default, or one of: ${ARCH_WORDS.join(', ')}`,
+      ],
+    ],
+    [
+      'an exclusion of another network',
+      DHCP('{ cidr: 10.0.0.0/24, exclude: [10.0.1.1] }'),
+      [`${AT(5)}: dhcp.subnets[0].exclude[0]: 10.0.1.1-10.0.1.1 is not in 10.0.0.0/24; allowed: 10.0.0.1-10.0.0.254`],
+    ],
+    [
+      'a probe that takes too long',
+      DHCP('{ cidr: 10.0.0.0/24, probe: 5s }'),
+      [`${AT(5)}: dhcp.subnets[0].probe: "5s" does not fit; allowed: milliseconds, 50ms to 2000ms, e.g. 500ms`],
     ],
     [
       'a word that is none of the list',
@@ -269,7 +341,11 @@ describe('overrides', () => {
       'dhcp.subnets.#.pool': '10.77.1.1-10.77.1.9,10.77.2.1-10.77.2.9',
       'dhcp.subnets.#.router': '10.77.0.3',
       'dhcp.subnets.#.dns': '10.77.0.4,10.77.0.5',
+      'dhcp.subnets.#.exclude': '10.77.1.5,10.77.2.1-10.77.2.3',
       'dhcp.subnets.#.domain': 'example.org',
+      'dhcp.subnets.#.ntp': '10.77.0.6',
+      'dhcp.subnets.#.routes': '10.20.0.0/16 via 10.77.0.7',
+      'dhcp.subnets.#.probe': '500ms',
       'dhcp.subnets.#.leaseTime': '2h',
       'dhcp.subnets.#.loader': 'shim',
       files: '/srv/f',
@@ -298,6 +374,12 @@ describe('overrides', () => {
             router: ip('10.77.0.3'),
             dns: [ip('10.77.0.4'), ip('10.77.0.5')],
             domain: 'example.org',
+            exclude: [
+              { first: ip('10.77.1.5'), last: ip('10.77.1.5') },
+              { first: ip('10.77.2.1'), last: ip('10.77.2.3') },
+            ],
+            options: { ntp: ['10.77.0.6'], routes: ['10.20.0.0/16 via 10.77.0.7'] },
+            probeMs: 500,
             leaseSeconds: 7200,
             loader: 'shim',
           },
@@ -356,9 +438,15 @@ describe('files', () => {
 
   it('the example shows every key', () => {
     const text = readFileSync(`${packageRoot}/anybios.example.yaml`, 'utf8');
-    const shown = [...text.matchAll(/^ *(?:- )?([A-Za-z]+):/gm)].map(([, key]) => key);
-    const keys = Object.keys(OVERRIDABLE).map((key) => key.split('.').at(-1));
-    expect(new Set(shown)).toEqual(new Set([...keys, 'listen', 'dhcp', 'subnets']));
+    const keys = new Set([
+      ...Object.keys(OVERRIDABLE).map((key) => key.split('.').at(-1) ?? ''),
+      ...['listen', 'dhcp', 'subnets', 'pools', 'options', 'bootFiles'],
+    ]);
+    // A key with a default is shown with it; one that does nothing unless it is set may be shown in a comment.
+    const shown = [...text.matchAll(/^ *(# )?(?:- )?([A-Za-z]+):/gm)].flatMap(([, comment, key = '']) =>
+      comment === undefined || keys.has(key) ? [key] : [],
+    );
+    expect(new Set(shown)).toEqual(keys);
   });
 
   it('what the example calls a default is one', () => {

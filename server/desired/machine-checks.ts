@@ -1,5 +1,7 @@
 import { broadcastOf, contains, formatCidr, formatIpv4 } from '../domain/ipv4.js';
-import type { Machine } from '../domain/machine.js';
+import type { Machine, RelayPort } from '../domain/machine.js';
+import { opaqueHex } from '../domain/opaque-id.js';
+import { relayKey } from '../domain/relay-key.js';
 import type { Subnet } from '../domain/site.js';
 import type { Path, Problem } from '../yaml/problem.js';
 import { type Merged, missing } from './merged.js';
@@ -19,6 +21,17 @@ export function machineProblems({ machines, roles }: Merged, { subnets }: SiteCo
       }
     }
     if (path === undefined) continue;
+    if (untold(machine)) {
+      const allowed = 'at least one MAC, a uuid, a clientId or a relay';
+      problems.push({
+        path: [...path, 'macs'],
+        message: 'is missing: nothing tells this machine from others',
+        allowed,
+      });
+    }
+    if (machine.relay !== undefined && relayKey(machine.relay) === undefined) {
+      problems.push({ path: [...path, 'relay'], message: 'is empty', allowed: 'circuitId, remoteId, or both' });
+    }
     if (machine.role !== undefined && !roles.has(machine.role)) {
       problems.push(missing([...path, 'role'], 'role', machine.role, roles.keys()));
     }
@@ -27,12 +40,25 @@ export function machineProblems({ machines, roles }: Merged, { subnets }: SiteCo
   return problems;
 }
 
-function identities({ macs, uuid, address }: Machine): { key: string; shown: string; at: Path }[] {
+function untold({ macs, uuid, clientId, relay }: Machine): boolean {
+  return macs.length === 0 && uuid === undefined && clientId === undefined && relay === undefined;
+}
+
+function identities({ macs, uuid, clientId, relay, address }: Machine): { key: string; shown: string; at: Path }[] {
   return [
     ...macs.map((mac, index) => ({ key: `mac ${mac}`, shown: mac, at: ['macs', index] })),
     ...(uuid === undefined ? [] : [{ key: `uuid ${uuid}`, shown: uuid, at: ['uuid'] }]),
+    ...(clientId === undefined
+      ? []
+      : [{ key: `client ${opaqueHex(clientId)}`, shown: `client id ${clientId}`, at: ['clientId'] }]),
+    ...portIdentity(relay),
     ...(address === undefined ? [] : [{ key: `ip ${address}`, shown: formatIpv4(address), at: ['address'] }]),
   ];
+}
+
+function portIdentity(relay: RelayPort | undefined): { key: string; shown: string; at: Path }[] {
+  const key = relay === undefined ? undefined : relayKey(relay);
+  return key === undefined ? [] : [{ key: `port ${key}`, shown: 'this port', at: ['relay'] }];
 }
 
 /** Only a subnet in mode full gives addresses; elsewhere a reserved one could not be honoured. */

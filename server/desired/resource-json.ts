@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { type DhcpOptionWords, isWordList } from '../domain/dhcp-options.js';
 import { formatIpv4 } from '../domain/ipv4.js';
 import type { Machine } from '../domain/machine.js';
 import type { Role } from '../domain/role.js';
@@ -14,20 +15,24 @@ export type RoleJson = z.input<typeof roleSchema>;
 export type SystemJson = z.input<typeof systemSchema>;
 
 export function machineToJson({ address, macs, ...rest }: Machine): MachineJson {
-  const { name, uuid, serial, role, labels, loader } = rest;
+  const { name, uuid, serial, clientId, relay, role, labels, loader, options, bootFiles } = rest;
   return {
     name,
     macs: [...macs],
     ...(uuid === undefined ? {} : { uuid }),
     ...(serial === undefined ? {} : { serial }),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(relay === undefined ? {} : { relay: { ...relay } }),
     ...(address === undefined ? {} : { address: formatIpv4(address) }),
     ...(role === undefined ? {} : { role }),
     labels: { ...labels },
     ...(loader === undefined ? {} : { loader }),
+    ...(options === undefined ? {} : { options: optionsToJson(options) }),
+    ...(bootFiles === undefined ? {} : { bootFiles: { ...bootFiles } }),
   };
 }
 
-export function roleToJson({ name, profile, mode, systems, params, loader }: Role): RoleJson {
+export function roleToJson({ name, profile, mode, systems, params, loader, options }: Role): RoleJson {
   return {
     name,
     profile,
@@ -35,7 +40,17 @@ export function roleToJson({ name, profile, mode, systems, params, loader }: Rol
     systems: [...systems],
     params: { ...params },
     ...(loader === undefined ? {} : { loader }),
+    ...(options === undefined ? {} : { options: optionsToJson(options) }),
   };
+}
+
+function optionsToJson(options: DhcpOptionWords): NonNullable<RoleJson['options']> {
+  return Object.fromEntries(
+    Object.entries(options).map(([key, word]) => [
+      key,
+      isWordList(word) ? [...word] : typeof word === 'object' ? { ...word } : word,
+    ]),
+  );
 }
 
 export function systemToJson(system: System): SystemJson {

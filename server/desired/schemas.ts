@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { invalid } from '../domain/errors.js';
 import type { Machine } from '../domain/machine.js';
+import { parseOpaqueId } from '../domain/opaque-id.js';
 import { LOADERS, type Role } from '../domain/role.js';
 import type { System } from '../domain/system.js';
+import { bootFilesSchema, optionsSchema } from '../yaml/dhcp-schema.js';
 import { parsed, strict, word } from '../yaml/schema.js';
 import { hasControl, parseMachineAddress, parseMemory, parseNicMac, parseSystemPath } from './text-forms.js';
 
@@ -39,6 +41,7 @@ const environmentName = word(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'letters, digits 
 const paramName = word(/^[a-z][A-Za-z0-9]{0,62}$/, 'letters and digits, starting with a lower-case letter');
 const systemPath = parsed(parseSystemPath);
 const loader = z.enum(LOADERS);
+const opaqueId = parsed(parseOpaqueId);
 
 /** Text with a unit, or whole bytes as a number. */
 const memory = z
@@ -50,20 +53,25 @@ const CPUS = 'a number of processors, e.g. 1 or 0.5';
 
 export const machineSchema = strict({
   name: nameSchema,
-  macs: z
-    .array(parsed(parseNicMac, MAC_RULE))
-    .min(1, { error: 'at least one MAC' })
-    .max(64)
-    .meta({ description: 'Of its network cards, e.g. 52:54:00:00:00:01; the first is the one shown.' }),
+  macs: z.array(parsed(parseNicMac, MAC_RULE)).max(64).default([]).meta({
+    description:
+      'Of its network cards, e.g. 52:54:00:00:00:01; the first is the one shown. At least one, unless uuid, clientId or relay tells the machine.',
+  }),
   uuid: parsed((text) => {
     if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
     throw invalid(`"${text}" is not a UUID`, { remedy: '8-4-4-4-12 hex digits, as dmidecode prints it' });
   }).optional(),
   serial: line(64).optional(),
+  clientId: opaqueId.optional().meta({ description: 'DHCP option 61: text, or bytes as hex:0a0b.' }),
+  relay: strict({ circuitId: opaqueId.optional(), remoteId: opaqueId.optional() })
+    .optional()
+    .meta({ description: 'The port it is plugged into (option 82). The machine is then told by that alone.' }),
   address: parsed(parseMachineAddress, ADDRESS_RULE).optional().meta({ description: 'Reserved IPv4 address.' }),
   role: nameSchema.optional(),
   labels: z.record(labelKey, line(255)).default({}),
   loader: loader.optional(),
+  options: optionsSchema.optional(),
+  bootFiles: bootFilesSchema.optional(),
 });
 
 export const roleSchema = strict({
@@ -73,6 +81,7 @@ export const roleSchema = strict({
   systems: z.array(nameSchema).max(64).default([]),
   params: z.record(paramName, line(1024)).default({}).meta({ description: 'Only names that the profile declares.' }),
   loader: loader.optional(),
+  options: optionsSchema.optional(),
 });
 
 export const systemSchema = strict({
@@ -101,8 +110,8 @@ export const siteSchema = strict({
 export type SystemForm = z.output<typeof systemSchema>;
 export type SiteForm = z.output<typeof siteSchema>;
 
-export function machineFromForm(form: z.output<typeof machineSchema>): Machine {
-  return defined(form);
+export function machineFromForm({ relay, ...rest }: z.output<typeof machineSchema>): Machine {
+  return { ...defined(rest), ...(relay === undefined ? {} : { relay: defined(relay) }) };
 }
 
 export function roleFromForm(form: z.output<typeof roleSchema>): Role {

@@ -72,6 +72,27 @@ const BY_CODE: ReadonlyMap<number, Arch> = new Map(
   ]),
 );
 
+/** The word for an architecture in configuration: `x64-uefi`, `arm-64-bit-uefi-http`. */
+export function archWord({ name }: Arch): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/-$/, '');
+}
+
+const BY_WORD: ReadonlyMap<string, number> = new Map(
+  Array.from(BY_CODE.values(), (arch) => [archWord(arch), arch.code]),
+);
+
+export const ARCH_WORDS: readonly string[] = [...BY_WORD.keys()];
+
+/** The architecture that a key of `bootFiles` means: its number, its word, or `default`; undefined = none. */
+export function archKey(key: string): number | 'default' | undefined {
+  if (key === 'default') return key;
+  if (/^\d{1,5}$/.test(key)) return Number(key) <= 65_535 ? Number(key) : undefined;
+  return BY_WORD.get(key);
+}
+
 /** Undefined for a number that the registry did not know when this was written. */
 export function archOf(code: number): Arch | undefined {
   return BY_CODE.get(code);

@@ -6,6 +6,11 @@ export type OptionWord =
   | readonly (string | number)[]
   | { readonly [subOption: string]: string | number | boolean };
 
+/** Array.isArray does not tell read-only lists from the rest. */
+export function isWordList(word: OptionWord): word is readonly (string | number)[] {
+  return Array.isArray(word);
+}
+
 /** Options by number or name, as written: `{ ntp: [10.77.0.1], "224": "hex:0a0b" }`. Valid ones only. */
 export type DhcpOptionWords = Readonly<Record<string, OptionWord>>;
 

@@ -1,3 +1,4 @@
+import type { BootFiles, DhcpOptionWords } from './dhcp-options.js';
 import type { Ipv4 } from './ipv4.js';
 import type { Mac } from './mac.js';
 import type { Loader } from './role.js';
@@ -6,16 +7,28 @@ import type { SystemState } from './system.js';
 /** A computer that netboots: the desired state, as the operator wrote it. */
 export interface Machine {
   readonly name: string;
-  /** At least one; the first is the one shown. */
+  /** The first is the one shown. None only when UUID, client id or relay tells the machine. */
   readonly macs: readonly Mac[];
   /** SMBIOS UUID, lower case. */
   readonly uuid?: string;
   readonly serial?: string;
+  /** DHCP option 61, as written (domain/opaque-id.ts). */
+  readonly clientId?: string;
+  /** The port it is plugged into, as its relay names it in option 82; such a machine is told by that alone. */
+  readonly relay?: RelayPort;
   /** Reserved address. */
   readonly address?: Ipv4;
   readonly role?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly loader?: Loader;
+  readonly options?: DhcpOptionWords;
+  readonly bootFiles?: BootFiles;
+}
+
+/** Sub-options 1 and 2 of DHCP option 82, as written (domain/opaque-id.ts); at least one. */
+export interface RelayPort {
+  readonly circuitId?: string;
+  readonly remoteId?: string;
 }
 
 export type MachineStatus = 'discovered' | 'waiting' | 'approved' | 'booting' | 'up' | 'lost' | 'unmanaged' | 'off';

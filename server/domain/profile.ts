@@ -1,3 +1,4 @@
+import type { BootFiles } from './dhcp-options.js';
 import type { Loader, Mode } from './role.js';
 import type { SystemKind } from './system.js';
 
@@ -30,6 +31,7 @@ export interface Profile {
     readonly limits: readonly SystemLimit[];
   };
   readonly loader?: Loader;
+  readonly bootFiles?: BootFiles;
   /** What stage 1 does after its retries. */
   readonly failure: { readonly policy: 'reboot' | 'shell'; readonly delaySeconds: number };
   /** Defaults of role params; a role may set these names and no others. */

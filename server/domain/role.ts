@@ -1,3 +1,5 @@
+import type { DhcpOptionWords } from './dhcp-options.js';
+
 /** Which boot loader a machine gets (PRODUCT: the boot, step 2). `auto` decides from what is known of Secure Boot. */
 export type Loader = 'auto' | 'snponly' | 'ipxe' | 'shim';
 export const LOADERS = ['auto', 'snponly', 'ipxe', 'shim'] as const;
@@ -14,4 +16,5 @@ export interface Role {
   readonly systems: readonly string[];
   readonly params: Readonly<Record<string, string>>;
   readonly loader?: Loader;
+  readonly options?: DhcpOptionWords;
 }

@@ -1,18 +1,30 @@
+import type { BootFiles, DhcpOptionWords } from './dhcp-options.js';
 import type { AddressRange, Cidr, Ipv4 } from './ipv4.js';
 
 /** How DHCP behaves on a subnet. `proxy` adds boot information beside the site's own server; `observe` only listens. */
 export type DhcpMode = 'full' | 'proxy' | 'observe' | 'off';
 export const DHCP_MODES = ['full', 'proxy', 'observe', 'off'] as const;
 
+/** Dynamic addresses, for every machine or for one kind only. */
+export interface Pool extends AddressRange {
+  readonly for?: 'known' | 'unknown';
+}
+
 export interface Subnet {
   readonly cidr: Cidr;
   readonly mode: DhcpMode;
   /** No pool: reservations only. */
-  readonly pools: readonly AddressRange[];
+  readonly pools: readonly Pool[];
+  /** Never given from a pool. */
+  readonly exclude?: readonly AddressRange[];
   readonly router?: Ipv4;
   readonly dns: readonly Ipv4[];
   readonly domain?: string;
   readonly leaseSeconds: number;
+  readonly options?: DhcpOptionWords;
+  readonly bootFiles?: BootFiles;
+  /** How long to ask the wire whether a new address is in use before it is offered; absent: not at all. */
+  readonly probeMs?: number;
   readonly loader?: 'auto' | 'snponly' | 'ipxe' | 'shim';
 }
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { archKey } from '../domain/arch.js';
 import { AnybiosError, invalid } from '../domain/errors.js';
 import type { Profile } from '../domain/profile.js';
 import { LOADERS } from '../domain/role.js';
@@ -14,6 +15,7 @@ export interface LoadedProfile {
   readonly grub: Template;
 }
 
+const BOOT_FILE = /^(https?:\/\/[\x21-\x7e]{1,240}|[A-Za-z0-9._+/-]{1,127})$/;
 const templateName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]*\.hbs$/, 'a file name in the profile folder that ends in .hbs');
@@ -34,6 +36,12 @@ const profileSchema = z.strictObject({
     })
     .optional(),
   loader: z.enum(LOADERS).optional(),
+  bootFiles: z
+    .record(
+      z.string().refine((key) => archKey(key) !== undefined, 'a number of DHCP option 93, the word for it, or default'),
+      z.string().regex(BOOT_FILE, 'a file name of at most 127 characters, or a URL'),
+    )
+    .optional(),
   failure: z
     .strictObject({ policy: z.enum(['reboot', 'shell']), delaySeconds: z.number().int().min(1).max(86_400) })
     .optional(),
@@ -110,6 +118,7 @@ function load(name: string, sources: ReadonlyMap<string, Source>): LoadedProfile
   const kernel = first((f) => f.kernel);
   const rootfs = first((f) => f.rootfs);
   const loader = first((f) => f.loader);
+  const bootFiles = first((f) => f.bootFiles);
   const kind = first((f) => f.kind);
   if (kind === undefined)
     throw invalid(`profile ${name} has no kind`, {
@@ -126,6 +135,7 @@ function load(name: string, sources: ReadonlyMap<string, Source>): LoadedProfile
     ...(kernel == null ? {} : { kernel }),
     ...(rootfs == null ? {} : { rootfs }),
     ...(loader === undefined ? {} : { loader }),
+    ...(bootFiles === undefined ? {} : { bootFiles }),
     args: first((f) => f.args) ?? [],
     templates: { ipxe: basename(ipxe.path), grub: basename(grub.path) },
     supports: {

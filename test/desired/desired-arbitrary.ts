@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { DesiredState } from '../../server/domain/desired.js';
+import type { DhcpOptionWords, OptionWord } from '../../server/domain/dhcp-options.js';
 import type { Ipv4 } from '../../server/domain/ipv4.js';
 import { macFromBytes } from '../../server/domain/mac.js';
 import type { Machine } from '../../server/domain/machine.js';
@@ -50,14 +51,44 @@ const system = (name: string): fc.Arbitrary<System> =>
       ...cpus,
     }));
 
+const OPAQUE = fc
+  .stringMatching(/^[a-z :#]{1,8}$/)
+  .chain((text) => fc.constantFrom(text, `${text}1e3`, `0x${text}`, 'hex:0a0b'));
+
+/** Options in every written form; numbers as keys stand first in a JavaScript object, in order. */
+const options: fc.Arbitrary<DhcpOptionWords> = fc
+  .tuple(
+    optional('43', fc.constantFrom<OptionWord>('hex:0a0b', { '1': 'a: b', '2': true })),
+    optional('121', fc.constant<OptionWord>(['10.20.0.0/16 via 10.77.0.254'])),
+    optional('224', fc.constantFrom<OptionWord>('on', '1e3', true, 'u32:7', ' #x')),
+    optional('mtu', fc.integer({ min: 0, max: 65_535 })),
+    optional('ntp', fc.constantFrom<OptionWord>('10.77.0.1', ['10.77.0.1', '10.77.0.2'])),
+  )
+  .map((parts) => Object.assign({}, ...parts))
+  .filter((words) => Object.keys(words).length > 0);
+
+const bootFiles = fc.constantFrom(
+  { 'x64-uefi': 'my.efi' },
+  { '11': 'grubaa64.efi', default: 'http://boot.example.org/x' },
+);
+
 const role = (name: string, systems: readonly string[]): fc.Arbitrary<Role> =>
   fc
     .tuple(
       fc.shuffledSubarray([...systems]),
       table(fc.constant('console'), LINE),
       optional('loader', fc.constantFrom(...LOADERS)),
+      optional('options', options),
     )
-    .map(([used, params, loader]) => ({ name, profile: 'micro', mode: 'resident', systems: used, params, ...loader }));
+    .map(([used, params, loader, given]) => ({
+      name,
+      profile: 'micro',
+      mode: 'resident',
+      systems: used,
+      params,
+      ...loader,
+      ...given,
+    }));
 
 const machine = (name: string, index: number, roles: readonly string[]): fc.Arbitrary<Machine> =>
   fc
@@ -72,6 +103,18 @@ const machine = (name: string, index: number, roles: readonly string[]): fc.Arbi
       optional('address', fc.constant((0x0a4d0001 + index) as Ipv4)),
       roles.length === 0 ? fc.constant({}) : optional('role', fc.constantFrom(...roles)),
       optional('loader', fc.constantFrom(...LOADERS)),
+      optional('options', options),
+      optional('bootFiles', bootFiles),
+      optional(
+        'clientId',
+        OPAQUE.map((id) => (id.startsWith('hex:') ? `${id}${index.toString(16).padStart(2, '0')}` : `${id}${index}`)),
+      ),
+      optional(
+        'relay',
+        fc
+          .tuple(optional('circuitId', OPAQUE), fc.constant({ remoteId: `switch ${index}` }))
+          .map((parts) => Object.assign({}, ...parts)),
+      ),
     )
     .map(([nics, labels, ...parts]) => ({
       name,

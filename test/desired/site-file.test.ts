@@ -102,7 +102,27 @@ describe('a value that does not fit is refused with its line, its key and what i
     [
       'no MAC',
       'machines:\n  - { name: m, macs: [] }\n',
-      'site.yaml:2: machines[0].macs: the list is empty; allowed: at least one MAC',
+      'site.yaml:2: machines[0].macs: is missing: nothing tells this machine from others; allowed: at least one MAC, a uuid, a clientId or a relay',
+    ],
+    [
+      'a port that is empty',
+      'machines:\n  - { name: m, relay: {} }\n',
+      'site.yaml:2: machines[0].relay: is empty; allowed: circuitId, remoteId, or both',
+    ],
+    [
+      'a client id that could be two things',
+      'machines:\n  - { name: m, clientId: "01:02" }\n',
+      'site.yaml:2: machines[0].clientId: "01:02" could be text or bytes; allowed: hex:01:02',
+    ],
+    [
+      'a port of two machines, in two spellings',
+      'machines:\n  - { name: a, relay: {circuitId: p1} }\n  - { name: b, relay: {circuitId: "hex:7031"} }\n',
+      'site.yaml:3: machines[1].relay: this port belongs to machine a already; allowed: one machine for each',
+    ],
+    [
+      'an option of the server itself',
+      machine('options: {server-id: 10.77.0.9}'),
+      'site.yaml:2: machines[0].options.server-id: option 54 (server-id) is the address of this server; allowed: any other option',
     ],
     [
       'an address',
@@ -147,7 +167,7 @@ describe('a value that does not fit is refused with its line, its key and what i
     [
       'a key that is unknown',
       machine('adress: 10.0.0.1'),
-      'site.yaml:2: machines[0].adress: unknown key (did you mean "address"?); allowed: name, macs, uuid, serial, address, role, labels, loader',
+      'site.yaml:2: machines[0].adress: unknown key (did you mean "address"?); allowed: name, macs, uuid, serial, clientId, relay, address, role, labels, loader, options, bootFiles',
     ],
     [
       'a list that is unknown',

@@ -1,4 +1,4 @@
-import type { DhcpOptionWords, OptionWord } from '../../domain/dhcp-options.js';
+import { type DhcpOptionWords, isWordList, type OptionWord } from '../../domain/dhcp-options.js';
 import { AnybiosError, invalid } from '../../domain/errors.js';
 import { parseCidr, parseIpv4 } from '../../domain/ipv4.js';
 import { WireError } from '../wire-error.js';
@@ -85,7 +85,7 @@ function typed(kind: OptionKind, word: OptionWord, field: string): Uint8Array {
     throw invalid(`${field} is not written like this`, { remedy: FORMS[kind] });
   };
   const write = <K extends OptionKind>(as: K, value: KindValues[K]): Uint8Array => writeKind(as, value, field);
-  const list = Array.isArray(word) ? word : [word];
+  const list: readonly unknown[] = isWordList(word) ? word : [word];
   switch (kind) {
     case 'u8':
     case 'u16':
@@ -122,9 +122,7 @@ function typed(kind: OptionKind, word: OptionWord, field: string): Uint8Array {
       );
     case 'subOptions':
     case 'closedSubOptions':
-      return typeof word === 'object' && !Array.isArray(word)
-        ? write(kind, subOptions(word as Readonly<Record<string, OptionWord>>, field))
-        : misfit();
+      return typeof word === 'object' && !isWordList(word) ? write(kind, subOptions(word, field)) : misfit();
     case 'bytes':
     case 'messageType':
       return misfit();
