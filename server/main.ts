@@ -6,7 +6,9 @@ import { Router } from 'express';
 import { type Logger, pino } from 'pino';
 import { createBootCore } from './boot/create-boot-core.js';
 import { type Config, serverAddress } from './config.js';
+import { neighbourOf } from './dhcp/neighbours.js';
 import { createDhcpServer } from './dhcp/server.js';
+import { WireWatch } from './dhcp/wire-watch.js';
 import { AnybiosError } from './domain/errors.js';
 import { formatIpv4 } from './domain/ipv4.js';
 import type { Mac } from './domain/mac.js';
@@ -33,6 +35,11 @@ import { createTftpServer } from './tftp/server.js';
 export interface RunningServer {
   /** `http://10.77.0.1:8080`: what goes into boot URLs. */
   readonly url: string;
+  /**
+   * Takes over what a new configuration says of DHCP and unknown machines; answers under way are finished. Resolves to the keys
+   * that differ and need a restart. Rejects when a socket cannot be opened; then nothing has changed.
+   */
+  reload(config: Config): Promise<readonly string[]>;
   /** Ends in the reverse order of the start; what was promised to a machine is on disk before this resolves. */
   close(): Promise<void>;
 }
@@ -47,14 +54,16 @@ export interface ServerOptions {
 
 /** Wires everything and starts it. Rejects with the reason when a part cannot start; then nothing is left running. */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
-  const log = options.log ?? pino();
+  // Errors are logged under `error`: without this pino would leave their message out.
+  const log = options.log ?? pino({ serializers: { error: pino.stdSerializers.err } });
   const assets = assetsOf(options.flavour);
   const closers: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    return { url: await start(config, assets, log, closers), close };
+    const { url, reload } = await start(config, assets, log, closers);
+    return { url, reload, close };
   } catch (error) {
     await close();
     throw error;
@@ -66,10 +75,11 @@ async function start(
   assets: string,
   log: Logger,
   closers: (() => Promise<unknown>)[],
-): Promise<string> {
+): Promise<Pick<RunningServer, 'url' | 'reload'>> {
   const clock = Date.now;
+  let current = config;
   const identity = identityOf(config);
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  makeDataDir(config.dataDir);
 
   const store = await openStore({ path: join(config.dataDir, 'anybios.db'), log: log.child({ part: 'store' }) });
   closers.push(() => store.close());
@@ -114,6 +124,7 @@ async function start(
     },
     renderText: cachedTemplates(),
     leaseAddress: (mac) => leases.addressOf(mac),
+    neighbour: (address) => neighbourOf(address),
     renewLease: async (mac) => await renewLease(leases, mac, clock),
     log: log.child({ part: 'boot' }),
     clock,
@@ -136,7 +147,9 @@ async function start(
     images,
     leases: () => leases.all(),
     tokens: new Tokens({ adminToken, records: snapshot.tokens, store, clock }),
-    subnets: config.dhcp.subnets,
+    get subnets() {
+      return current.dhcp.subnets;
+    },
     templateFault,
     clock,
     notReady: () => [...waitingFor].map((part) => `${part} is not listening yet`),
@@ -177,22 +190,58 @@ async function start(
   closers.push(() => tftp.close());
   waitingFor.delete('TFTP');
 
-  if (config.dhcp.subnets.some(({ mode }) => mode !== 'off')) {
-    const dhcp = createDhcpServer({
-      interfaces: config.listen.interfaces,
-      subnets: config.dhcp.subnets,
-      identity,
-      boot: core.boot,
-      leases,
-      clock,
-      log: log.child({ part: 'dhcp' }),
-    });
-    await dhcp.start();
-    closers.push(() => dhcp.close());
-  }
+  const dhcpLog = log.child({ part: 'dhcp' });
+  const dhcp = createDhcpServer({
+    interfaces: config.listen.interfaces,
+    subnets: config.dhcp.subnets,
+    mode: config.dhcp.mode,
+    identity,
+    boot: core.boot,
+    leases,
+    clock,
+    log: dhcpLog,
+    watch: new WireWatch({ record: (event) => core.events.record(event), clock, log: dhcpLog }),
+  });
+  await dhcp.start();
+  closers.push(() => dhcp.close());
   waitingFor.delete('DHCP');
   log.info({ url: identity.url, interfaces: config.listen.interfaces, dataDir: config.dataDir }, 'anybios is ready');
-  return identity.url;
+  const reload = async (next: Config): Promise<readonly string[]> => {
+    const { subnets, mode } = next.dhcp;
+    await dhcp.configure({ subnets, mode }, () => {
+      leases.configure(subnets);
+      core.configure({ subnets, unknown: next.unknown });
+      current = { ...current, dhcp: next.dhcp, unknown: next.unknown };
+    });
+    return restartKeys(config, next);
+  };
+  return { url: identity.url, reload };
+}
+
+/** What is fixed for the life of the process, and differs. */
+function restartKeys(before: Config, after: Config): readonly string[] {
+  const keys: readonly (readonly [string, unknown, unknown])[] = [
+    ['dataDir', before.dataDir, after.dataDir],
+    ['files', before.filesDir, after.filesDir],
+    ['listen.interfaces', before.listen.interfaces, after.listen.interfaces],
+    ['listen.address', before.listen.address, after.listen.address],
+    ['listen.http', before.listen.http, after.listen.http],
+    ['listen.tftp', before.listen.tftp, after.listen.tftp],
+  ];
+  return keys.filter(([, a, b]) => JSON.stringify(a) !== JSON.stringify(b)).map(([key]) => key);
+}
+
+function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new AnybiosError('unavailable', `the folder ${dataDir} cannot be made (${reason})`, {
+      field: 'dataDir',
+      remedy: 'name a folder on a disk that can be written; no part of its path may be a file',
+      cause: error,
+    });
+  }
 }
 
 /** Builds lie in boot-assets/out (cloud) and boot-assets/out/hardware. */

@@ -1,13 +1,14 @@
 import type { Assignment } from '../decide/assignment.js';
 import { CHAINLOAD_LOOP_FETCHES, diagnoseLoop } from '../decide/diagnose.js';
 import { chooseLoader, type LoaderChoice, type LoaderSetting } from '../decide/loader.js';
+import { afterOffer, type StyleMemory, usualStyle } from '../decide/proxy-style.js';
 import { opensSession } from '../decide/session-rule.js';
 import type { BootSession } from '../domain/boot-session.js';
 import type { Digest } from '../domain/digest.js';
 import type { Json } from '../domain/event.js';
-import { formatIpv4 } from '../domain/ipv4.js';
+import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macDashed } from '../domain/mac.js';
-import type { Machine } from '../domain/machine.js';
+import type { Machine, ProxyStyle } from '../domain/machine.js';
 import type { Loader } from '../domain/role.js';
 import type { State } from '../state/state.js';
 import type { Claims } from './claims.js';
@@ -38,6 +39,8 @@ export interface BootDeps {
   readonly log: BootLog;
   readonly clock: () => number;
   readonly renderProfile: RenderProfile;
+  /** Who has this address on the wire now, if the kernel knows. */
+  readonly neighbour?: ((address: Ipv4) => Mac | undefined) | undefined;
   readonly files: Omit<NameSpaceDeps, 'identity' | 'script'>;
 }
 
@@ -48,6 +51,8 @@ const FIRST_LOADERS = new Set(['undionly.kpxe', 'snponly.efi', 'ipxe.efi', 'shim
 export class Boot implements DhcpBoot, FileBoot {
   readonly #deps: BootDeps;
   readonly #lookup: (name: string, requester: Requester) => Promise<BootFile>;
+  /** The style of the last offer in proxy mode, and how many of it were made since a loader was fetched. */
+  readonly #proxyOffers = new Map<string, { readonly style: ProxyStyle; readonly count: number }>();
 
   constructor(deps: BootDeps) {
     this.#deps = deps;
@@ -82,7 +87,49 @@ export class Boot implements DhcpBoot, FileBoot {
     if (choice.kind === 'none') return choice;
     // HTTP firmware wants a whole URL that ends in .efi (FIELD: OVMF); TFTP firmware a bare name at the root.
     const file = choice.transport === 'http' ? `${planner.identity.url}/boot/${choice.file}` : choice.file;
-    return { kind: 'loader', file, loader: choice.loader, reason: `${assignment.reason}; ${choice.reason}` };
+    const offer = {
+      kind: 'loader',
+      file,
+      loader: choice.loader,
+      reason: `${assignment.reason}; ${choice.reason}`,
+    } as const;
+    if (subnet.mode === 'full' || facts.client !== 'pxe') return offer;
+    return { ...offer, proxyStyle: this.#styleOf(machine?.name ?? facts.mac, facts).style };
+  }
+
+  #styleOf(key: string, facts: DhcpFacts): StyleMemory {
+    const seen = this.#deps.observations.get(key);
+    return {
+      style: seen?.proxyStyle ?? usualStyle(facts.arch),
+      proven: seen?.proxyStyleProven === true,
+      offers: this.#proxyOffers.get(key)?.count ?? 0,
+    };
+  }
+
+  /** Counts the offer; after too many that led nowhere the next one is of the other style. */
+  #proxyOffered(key: string, facts: DhcpFacts, style: ProxyStyle, session: BootSession | undefined): void {
+    const { memory, switched } = afterOffer({ ...this.#styleOf(key, facts), style });
+    this.#proxyOffers.set(key, { style, count: memory.offers });
+    if (!switched) return;
+    this.#deps.observations.update(key, facts.mac, { proxyStyle: memory.style, proxyStyleProven: undefined });
+    if (session !== undefined)
+      this.#deps.sessions.event(
+        session,
+        'dhcp',
+        'dhcp.proxy-style',
+        `no boot loader was fetched after the offers of style ${style}: the next one is of style ${memory.style}`,
+        { style: memory.style },
+      );
+  }
+
+  /** It fetches a loader, so it has understood the offer. */
+  #proxyFetched(session: BootSession): void {
+    const offered = this.#proxyOffers.get(session.key);
+    if (session.dhcpMode !== 'proxy' || offered === undefined) return;
+    this.#proxyOffers.delete(session.key);
+    const seen = this.#deps.observations.get(session.key);
+    if (seen?.proxyStyle === offered.style && seen.proxyStyleProven === true) return;
+    this.#deps.observations.update(session.key, session.mac, { proxyStyle: offered.style, proxyStyleProven: true });
   }
 
   /** The nearest setting of machine, role, profile and subnet wins; `auto` looks at what is known of Secure Boot. */
@@ -138,6 +185,7 @@ export class Boot implements DhcpBoot, FileBoot {
         });
       }
     }
+    if (step.mode === 'observe') return;
     const boots = assignment.kind !== 'none' && assignment.profile.kind !== 'local';
     let session = sessions.openOf(key);
     if (message === 'discover' && boots && opensSession(facts.client, sessions.of(key), this.#now())) {
@@ -146,6 +194,7 @@ export class Boot implements DhcpBoot, FileBoot {
         key,
         mac: facts.mac,
         firmware: firmwareWord(facts),
+        ...(step.mode === 'proxy' ? { dhcpMode: step.mode } : {}),
         ...(machine === undefined ? {} : { machine: machine.name }),
         ...(facts.arch === undefined ? {} : { arch: facts.arch }),
         ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
@@ -160,10 +209,11 @@ export class Boot implements DhcpBoot, FileBoot {
       observations.update(key, facts.mac, { unmanaged: true, systems: [], upSince: undefined });
     }
     if (message === 'offer' && session !== undefined && boots && (facts.client === 'pxe' || facts.client === 'http')) {
-      const choice = this.#chooseLoader(facts, machine, assignment, { mode: 'full' });
+      const choice = this.#chooseLoader(facts, machine, assignment, { mode: step.mode ?? 'full' });
       if (choice.kind === 'none' && choice.diagnosis !== undefined)
         session = sessions.fail(session, 'dhcp', choice.diagnosis);
     }
+    if (message === 'offer' && step.proxyStyle !== undefined) this.#proxyOffered(key, facts, step.proxyStyle, session);
     const level = message === 'nak' || message === 'decline' || message === 'ignored' ? 'warning' : 'info';
     if (session === undefined) {
       events.record({
@@ -182,8 +232,8 @@ export class Boot implements DhcpBoot, FileBoot {
         ? sessions.step(
             session,
             // With the NIC: an address that was given to another one (same UUID) is no proof for this one.
-            step.address === undefined || message !== 'ack' ? {} : { address: step.address, mac: facts.mac },
-            message === 'ack',
+            step.address === undefined || !tellsAddress(step) ? {} : { address: step.address, mac: facts.mac },
+            tellsAddress(step),
           )
         : session;
     sessions.event(next, 'dhcp', `dhcp.${message}`, step.text, step.data, level);
@@ -217,6 +267,7 @@ export class Boot implements DhcpBoot, FileBoot {
       );
       return;
     }
+    if (isLoader && report.phase !== 'failed') this.#proxyFetched(session);
     const fetched = isLoader && report.phase === 'sent' ? session.loaderFetches + 1 : session.loaderFetches;
     const next = sessions.step(session, {
       ...(stage === undefined ? {} : { stage }),
@@ -252,7 +303,7 @@ export class Boot implements DhcpBoot, FileBoot {
     const key = machine?.name ?? mac;
     const assignment = planner.assignment(mac, machine);
     const open = sessions.openOf(key);
-    const own = open?.address === requester.address && open.mac === mac ? open : undefined;
+    const own = this.#ownSession(open, mac, requester.address);
     const nonce = own === undefined ? undefined : await claims.nonceFor(own);
     const plan = planner.plan(mac, machine, { address: open?.address, session: own?.id, nonce }, assignment);
     let text: string;
@@ -312,6 +363,20 @@ export class Boot implements DhcpBoot, FileBoot {
     return text;
   }
 
+  /**
+   * The session if this is the machine itself. In proxy mode everybody on the wire could have named this address in a REQUEST: who
+   * really has it is what the kernel's neighbour table says, as far as it says anything (nothing of what is behind a router).
+   */
+  #ownSession(open: BootSession | undefined, mac: Mac, address: Ipv4): BootSession | undefined {
+    if (open === undefined || open.mac !== mac) return undefined;
+    if (open.dhcpMode !== 'proxy') return open.address === address ? open : undefined;
+    const neighbour = this.#deps.neighbour?.(address);
+    if (neighbour !== undefined && neighbour !== mac) return undefined;
+    if (open.address === address) return open;
+    // Its REQUEST was not heard (a lost packet, a server that is not asked by broadcast): the neighbour table is proof enough.
+    return neighbour === mac ? this.#deps.sessions.step(open, { address }) : undefined;
+  }
+
   #refused(file: Extract<BootFile, { kind: 'none' }>, requester: Requester): void {
     const { events, sessions } = this.#deps;
     const session = sessions.byAddress(requester.address);
@@ -339,6 +404,11 @@ export class Boot implements DhcpBoot, FileBoot {
   #now(): number {
     return this.#deps.clock();
   }
+}
+
+/** The address is known by our own ACK; in proxy mode by the REQUEST to the other server, too. */
+function tellsAddress({ message, mode }: DhcpStep): boolean {
+  return message === 'ack' || (mode === 'proxy' && message === 'request');
 }
 
 function firmwareWord(facts: DhcpFacts): string {

@@ -1,9 +1,10 @@
+import type { BootFiles } from '../domain/dhcp-options.js';
 import type { ErrorCode } from '../domain/errors.js';
 import type { Json } from '../domain/event.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
-import type { Machine } from '../domain/machine.js';
-import type { Loader } from '../domain/role.js';
+import type { Machine, ProxyStyle } from '../domain/machine.js';
+import type { Loader, Role } from '../domain/role.js';
 
 /** What one DHCP packet says about the machine that sent it: the evidence, before any decision. */
 export interface DhcpFacts {
@@ -15,6 +16,14 @@ export interface DhcpFacts {
   /** Option 97, as an SMBIOS UUID in lower case. */
   readonly uuid?: string;
   readonly hostname?: string;
+  /** Option 61 in hex. */
+  readonly clientId?: string;
+  /** Option 82: the port as the relay names it, in hex. */
+  readonly relay?: { readonly circuitId?: string; readonly remoteId?: string };
+  /** It has its address and asks this server without a relay, so nothing can be said of its port. */
+  readonly renewing?: true;
+  /** What iPXE says of its build. */
+  readonly ipxe?: { readonly version?: string; readonly features: readonly string[] };
 }
 
 export type DhcpMessageWord = 'discover' | 'offer' | 'request' | 'ack' | 'nak' | 'decline' | 'release' | 'inform';
@@ -23,7 +32,11 @@ export type DhcpMessageWord = 'discover' | 'offer' | 'request' | 'ack' | 'nak' |
 export interface DhcpStep {
   readonly facts: DhcpFacts;
   readonly message: DhcpMessageWord | 'ignored';
-  /** The address offered or acknowledged. */
+  /** Absent = full. `proxy`: the addresses are another server's; `observe`: heard only, it opens nothing. */
+  readonly mode?: 'proxy' | 'observe';
+  /** How the boot file was offered to a ROM in proxy mode. */
+  readonly proxyStyle?: ProxyStyle;
+  /** The address offered or acknowledged; in proxy mode the one it was heard to take. */
   readonly address?: Ipv4;
   /** One sentence; for `ignored` the reason. */
   readonly text: string;
@@ -36,17 +49,28 @@ export type BootOffer =
   | {
       readonly kind: 'loader';
       readonly file: string;
-      readonly loader: Exclude<Loader, 'auto'> | 'undionly';
+      readonly loader: Exclude<Loader, 'auto'> | 'undionly' | 'site';
       readonly reason: string;
+      /** In proxy mode, for PXE ROMs. */
+      readonly proxyStyle?: ProxyStyle;
     }
   | { readonly kind: 'none'; readonly reason: string };
 
+/** What the subnet says about booting. */
+export interface BootSubnet {
+  readonly mode: 'full' | 'proxy';
+  readonly loader?: Loader;
+  readonly bootFiles?: BootFiles;
+}
+
 /** What the DHCP shell needs of the boot core (implemented by Boot). Both calls are synchronous and in memory. */
 export interface DhcpBoot {
-  /** The machine this packet comes from, by MAC, else by UUID; undefined = unknown. */
+  /** The machine this packet comes from (decide/identify.ts); undefined = unknown. */
   machineOf(facts: DhcpFacts): Machine | undefined;
+  /** The role whose DHCP options it gets; undefined = none. */
+  roleOf(facts: DhcpFacts): Role | undefined;
   /** What to hand out now. `subnetLoader` and `mode` come from the subnet. Pure reading: opens nothing. */
-  bootOffer(facts: DhcpFacts, subnet: { readonly mode: 'full' | 'proxy'; readonly loader?: Loader }): BootOffer;
+  bootOffer(facts: DhcpFacts, subnet: BootSubnet): BootOffer;
   step(step: DhcpStep): void;
 }
 

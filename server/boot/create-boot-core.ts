@@ -27,6 +27,8 @@ export interface BootCoreOptions {
   readonly renderProfile: RenderProfile;
   readonly renderText: (name: string, template: string, data: object) => string;
   readonly leaseAddress: (mac: Mac) => Ipv4 | undefined;
+  /** Who has this address on the wire now, if the kernel knows; asked in proxy mode. */
+  readonly neighbour?: (address: Ipv4) => Mac | undefined;
   readonly renewLease: (mac: Mac) => Promise<void>;
   readonly log: BootLog;
   /** Epoch ms. */
@@ -59,7 +61,8 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     unknown: options.unknown,
   });
   const common = { state, sessions, observations, planner, log, clock };
-  const boot = new Boot({ ...common, claims, events, renderProfile: options.renderProfile, files: options.files });
+  const { renderProfile, files, neighbour } = options;
+  const boot = new Boot({ ...common, claims, events, renderProfile, files, neighbour });
   const reports = new MachineReports({
     ...common,
     claims,

@@ -95,7 +95,9 @@ export class MachineReports {
       waiting: plan.mode === 'discover',
     };
     observations.update(session.key, claim.mac, { ...facts, systems: [], upSince: undefined, unmanaged: false });
-    const claimed = sessions.step(session, { stage: 'stage1', claimedAt: this.#deps.clock() });
+    // Where another server gives the addresses, the OS may get another one than the firmware; the claim proves that it is ours.
+    const moved = session.dhcpMode === 'proxy' ? { address } : {};
+    const claimed = sessions.step(session, { stage: 'stage1', claimedAt: this.#deps.clock(), ...moved });
     if (!result.repeated)
       sessions.event(
         claimed,

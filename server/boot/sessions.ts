@@ -94,6 +94,7 @@ export class Sessions {
     readonly firmware: string;
     readonly arch?: number;
     readonly uuid?: string;
+    readonly dhcpMode?: 'proxy';
   }): BootSession {
     const now = this.#clock();
     const newest = this.of(start.key);

@@ -127,6 +127,17 @@ export class Views {
         value: offer.kind === 'loader' ? offer.file : offer.kind === 'script' ? offer.url : 'no boot file',
         why: offer.reason,
       });
+      if (offer.kind === 'loader' && offer.proxyStyle !== undefined)
+        lines.push({
+          what: 'proxy style',
+          value: offer.proxyStyle,
+          why:
+            observed?.proxyStyle === undefined
+              ? `the usual one of ${what === 'BIOS gets' ? 'BIOS' : 'UEFI'} ROMs`
+              : observed.proxyStyleProven === true
+                ? 'a boot loader was fetched after such an offer'
+                : 'offers of the other style led nowhere',
+        });
     }
     for (const { key: what, value, reason } of plan.why) lines.push({ what, value, why: reason });
     if (plan.kind !== 'boot')

@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander';
-import { loadConfig } from '../config.js';
+import { type Config, loadConfig } from '../config.js';
 import { invalid } from '../domain/errors.js';
 import type { Cli } from './cli.js';
 import { DEFAULT_CONFIG } from './connection.js';
 import { withExamples } from './examples.js';
-import { EXIT } from './failure.js';
+import { EXIT, failureOf } from './failure.js';
 
 /** `anybios serve`: the server itself, until SIGTERM or SIGINT. */
 export function registerServe(program: Command, cli: Cli): void {
@@ -19,14 +19,21 @@ export function registerServe(program: Command, cli: Cli): void {
       ]),
     )
     .action(async (options: { set: Readonly<Record<string, string>>; flavour?: 'cloud' | 'hardware' }) => {
-      const config = loadConfig({ file: cli.configFile ?? DEFAULT_CONFIG, env: cli.io.env, flags: options.set });
+      const readConfig = (): Config =>
+        loadConfig({ file: cli.configFile ?? DEFAULT_CONFIG, env: cli.io.env, flags: options.set });
+      const config = readConfig();
       // Only this command needs the server's code: the others start faster without it.
       const { startServer } = await import('../main.js');
       const stop = stopRequested(cli);
       try {
         const server = await startServer(config, options.flavour === undefined ? {} : { flavour: options.flavour });
         cli.note(`anybios serves ${server.url} (stop: Ctrl-C)`);
-        await stop.requested;
+        const reloads = reloadOnHangup(cli, async () => await server.reload(readConfig()));
+        try {
+          await stop.requested;
+        } finally {
+          await reloads.release();
+        }
         await server.close();
       } finally {
         stop.release();
@@ -42,6 +49,32 @@ function collect(text: string, before: Readonly<Record<string, string>>): Readon
   const at = text.indexOf('=');
   if (at < 1) throw invalid(`"${text}" is not KEY=VALUE`, { field: '--set', remedy: 'e.g. --set listen.http=8081' });
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** SIGHUP reads the configuration again, one at a time. A file that is wrong changes nothing and is named with its problem. */
+function reloadOnHangup(cli: Cli, reload: () => Promise<readonly string[]>): { release(): Promise<void> } {
+  let work = Promise.resolve();
+  const once = async (): Promise<void> => {
+    try {
+      const restart = await reload();
+      cli.note('the configuration was read again: dhcp and unknownMachines are in effect');
+      if (restart.length > 0) cli.note(`these keys have changed too and need a restart: ${restart.join(', ')}`);
+    } catch (error) {
+      const { message, remedy } = failureOf(error);
+      cli.note(`the configuration was not taken over, nothing has changed: ${message}`);
+      if (remedy !== undefined) cli.note(`remedy: ${remedy}`);
+    }
+  };
+  const onHangup = (): void => {
+    work = work.then(once);
+  };
+  process.on('SIGHUP', onHangup);
+  return {
+    release: async () => {
+      process.off('SIGHUP', onHangup);
+      await work;
+    },
+  };
 }
 
 /** The first SIGTERM or SIGINT asks for an orderly end; a second one ends the process at once. */

@@ -1,7 +1,11 @@
 import type { DhcpFacts } from '../boot/contract.js';
+import { UNSPECIFIED } from '../domain/ipv4.js';
+import type { Mac } from '../domain/mac.js';
+import { hex } from '../wire/dhcp/option-kinds.js';
 import { getOption, hasOption } from '../wire/dhcp/options.js';
 import { clientMac, type DhcpPacket } from '../wire/dhcp/packet.js';
-import { userClasses, uuidOfOption97 } from '../wire/dhcp/pxe.js';
+import { ipxeFacts, userClasses, uuidOfOption97 } from '../wire/dhcp/pxe.js';
+import { relayInfo } from '../wire/dhcp/relay.js';
 
 /** A host name that can be shown and stored as it is; anything else a client sends in option 12 is left out. */
 const HOST_NAME = /^[A-Za-z0-9_.-]{1,253}$/;
@@ -12,17 +16,46 @@ const HOST_NAME = /^[A-Za-z0-9_.-]{1,253}$/;
  */
 export function classifyDhcp(packet: DhcpPacket): DhcpFacts {
   const vendorClass = getOption(packet.options, 'vendorClass') ?? '';
-  const arch = getOption(packet.options, 'clientArch')?.[0] ?? archOfVendorClass(vendorClass);
+  const mac = clientMac(packet);
+  const told = getOption(packet.options, 'clientArch')?.[0] ?? archOfVendorClass(vendorClass);
+  const clientId = packet.options.get(61);
+  const ipxe = getOption(packet.options, 'ipxe');
   const uuidBytes = packet.options.get(97);
   const client = clientOf(packet, vendorClass);
   const uuid = uuidBytes === undefined ? undefined : uuidOfOption97(uuidBytes);
+  const arch = client === 'pxe' && isRaspberryPi(mac) ? RASPBERRY_PI : told;
   const hostname = getOption(packet.options, 'hostName');
   return {
-    mac: clientMac(packet),
+    mac,
     client,
     ...(arch === undefined ? {} : { arch }),
     ...(uuid === undefined ? {} : { uuid }),
     ...(hostname === undefined || !HOST_NAME.test(hostname) ? {} : { hostname }),
+    ...(clientId === undefined ? {} : { clientId: hex(clientId) }),
+    ...port(packet),
+    ...(packet.ciaddr !== UNSPECIFIED && packet.giaddr === UNSPECIFIED ? { renewing: true } : {}),
+    ...(client === 'ipxe' && ipxe !== undefined ? { ipxe: ipxeFacts(ipxe) } : {}),
+  };
+}
+
+/** IANA architecture 41. */
+const RASPBERRY_PI = 41;
+/** Of the Raspberry Pi Foundation and Raspberry Pi (Trading) Ltd. in the IEEE's registry. */
+const RASPBERRY_PI_OUIS = new Set(['b8:27:eb', 'dc:a6:32', 'e4:5f:01', 'd8:3a:dd', '2c:cf:67', '28:cd:c1', '88:a2:9e']);
+
+/** Its boot ROM says "architecture 0", like a BIOS PC: only the MAC tells it from one. */
+function isRaspberryPi(mac: Mac): boolean {
+  return RASPBERRY_PI_OUIS.has(mac.slice(0, 8));
+}
+
+function port({ options }: DhcpPacket): Pick<DhcpFacts, 'relay'> {
+  const relay = relayInfo(options);
+  if (relay?.circuitId === undefined && relay?.remoteId === undefined) return {};
+  return {
+    relay: {
+      ...(relay.circuitId === undefined ? {} : { circuitId: hex(relay.circuitId) }),
+      ...(relay.remoteId === undefined ? {} : { remoteId: hex(relay.remoteId) }),
+    },
   };
 }
 
@@ -41,4 +74,9 @@ function clientOf(packet: DhcpPacket, vendorClass: string): DhcpFacts['client'] 
 function archOfVendorClass(vendorClass: string): number | undefined {
   const match = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass);
   return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+/** Firmware or iPXE: it asks for something to boot. */
+export function netboots({ client }: Pick<DhcpFacts, 'client'>): boolean {
+  return client === 'pxe' || client === 'http' || client === 'ipxe';
 }

@@ -63,11 +63,23 @@ const STALLS: Readonly<Record<BootStage, Stall>> = {
   },
 };
 
+/** Beside another DHCP server Secure Boot has no way of its own (PRODUCT, the boot, 2). */
+const LOADER_IN_PROXY: Stall = {
+  seconds: STALLS.loader.seconds,
+  name: 'secure-boot-proxy',
+  message:
+    'the boot loader was fetched and nothing came after it; with Secure Boot on the firmware refuses snponly.efi, and the signed GRUB behind the shim asks the DHCP server of the site for its files',
+  remedy:
+    'turn Secure Boot off; or let the DHCP server of the site name this server as next-server and set loader: shim; or serve the subnet in full mode. With Secure Boot off: try loader: ipxe',
+};
+
 export const CHAINLOAD_LOOP_FETCHES = 3;
 
 /** Named diagnosis of an open session that has been silent too long; undefined while there is still hope. */
 export function diagnoseSilence(session: BootSession, now: number): Diagnosis | undefined {
-  const stall = STALLS[session.stage];
+  const isUefi = session.firmware === 'uefi' || session.firmware === 'uefi-http';
+  const inProxy = session.dhcpMode === 'proxy' && session.stage === 'loader' && isUefi;
+  const stall = inProxy ? LOADER_IN_PROXY : STALLS[session.stage];
   if (now - session.lastStepAt < stall.seconds * 1000) return undefined;
   return {
     name: stall.name,
@@ -88,4 +100,8 @@ export function diagnoseLoop(session: BootSession): Diagnosis | undefined {
 }
 
 /** Documented names (docs/booting.md); a test compares. */
-export const DIAGNOSES: readonly string[] = [...Object.values(STALLS).map((s) => s.name), 'chainload-loop'];
+export const DIAGNOSES: readonly string[] = [
+  ...Object.values(STALLS).map((s) => s.name),
+  LOADER_IN_PROXY.name,
+  'chainload-loop',
+];

@@ -6,13 +6,16 @@ import type { DhcpPacket } from '../wire/dhcp/packet.js';
 import { answer, refuse, step } from './answer.js';
 import type { DhcpContext, DhcpDecision } from './dhcp-decision.js';
 import { chooseAddress, grantedLease, isLive, type LeaseSubject, leaseInSubnet, refusalOf } from './lease.js';
+import { decideProxy } from './proxy.js';
 
 /** What to do with one packet of a client (RFC 2131, section 4.3). Pure: reads `context`, changes nothing. */
 export function decideDhcp(request: DhcpPacket, context: DhcpContext): DhcpDecision {
   const { subnet } = context;
   if (request.op !== 'request') return ignore('a reply of another server, not a request');
+  if (subnet.mode === 'proxy') return decideProxy(request, context);
   if (subnet.mode !== 'full') {
-    return ignore(`the subnet ${formatCidr(subnet.cidr)} is in mode ${subnet.mode}: nothing is answered`);
+    const reason = `the subnet ${formatCidr(subnet.cidr)} is in mode ${subnet.mode}: nothing is answered`;
+    return { kind: 'ignore', reason, quiet: true };
   }
   const type = getOption(request.options, 'messageType');
   switch (type) {
@@ -38,7 +41,13 @@ export function decideDhcp(request: DhcpPacket, context: DhcpContext): DhcpDecis
 function decideDiscover(request: DhcpPacket, context: DhcpContext): DhcpDecision {
   const choice = chooseAddress(subjectOf(context), getOption(request.options, 'requestedAddress'));
   if (choice.kind === 'none') return ignore(choice.reason);
-  return { ...answer(request, context, 'offer', choice.address, choice.why), hold: choice.address };
+  const { addresses, facts } = context;
+  const isNew = addresses.reservedFor(choice.address) === undefined && addresses.leaseAt(choice.address)?.mac !== facts.mac;
+  return {
+    ...answer(request, context, 'offer', choice.address, choice.why),
+    hold: choice.address,
+    ...(isNew ? { isNew } : {}),
+  };
 }
 
 /** The four states of a client that sends REQUEST are told apart by three fields (RFC 2131, table 4). */

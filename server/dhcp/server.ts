@@ -1,17 +1,21 @@
 import type { DhcpBoot, DhcpFacts } from '../boot/contract.js';
-import { classifyDhcp } from '../decide/classify.js';
+import { classifyDhcp, netboots } from '../decide/classify.js';
 import type { DhcpContext, DhcpReply } from '../decide/dhcp-decision.js';
 import { decideDhcp } from '../decide/offer.js';
+import { decideSecondLeg } from '../decide/proxy.js';
 import { selectSubnet } from '../decide/subnet.js';
 import { describeArch } from '../domain/arch.js';
 import { contains, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
-import type { ServerIdentity, Subnet } from '../domain/site.js';
+import type { DhcpMode, ServerIdentity, Subnet } from '../domain/site.js';
 import type { LeaseBook } from '../state/leases.js';
 import { getOption } from '../wire/dhcp/options.js';
 import { type DhcpPacket, decodePacket, encodePacket, replyLimit } from '../wire/dhcp/packet.js';
 import { relayInfo } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
-import { type DhcpLink, type OpenDhcpLink, openDhcpLink } from './socket.js';
+import { type DhcpSite, needsLink, needsSecondLeg } from './links-needed.js';
+import { type OpenSecondLeg, openSecondLeg, type SecondLegLink, type SecondLegPeer } from './second-leg.js';
+import { type DhcpLink, type OpenDhcpLink, openDhcpLink, presentAddresses } from './socket.js';
+import type { WireWatch } from './wire-watch.js';
 
 /** The part of a pino logger that is used. */
 export interface DhcpLog {
@@ -23,6 +27,8 @@ export interface DhcpLog {
 export interface DhcpServerOptions {
   readonly interfaces: readonly string[];
   readonly subnets: readonly Subnet[];
+  /** For packets from outside of all subnets; default `full`: each has its reason in the events. */
+  readonly mode?: DhcpMode;
   readonly identity: ServerIdentity;
   readonly boot: DhcpBoot;
   readonly leases: LeaseBook;
@@ -31,6 +37,9 @@ export interface DhcpServerOptions {
   readonly log: DhcpLog;
   /** How an interface is opened; tests without root give their own. */
   readonly openLink?: OpenDhcpLink;
+  readonly openSecondLeg?: OpenSecondLeg;
+  /** Told of every packet, for what it says about the network. */
+  readonly watch?: Pick<WireWatch, 'heard' | 'start' | 'stop'>;
 }
 
 /** How often each end of an exchange was reached, since the start. */
@@ -46,14 +55,22 @@ export interface DhcpServer {
   readonly counts: Readonly<DhcpCounts>;
   /** Rejects with `unavailable` when an interface cannot be opened; then none is left open. */
   start(): Promise<void>;
+  /**
+   * Other subnets and modes from the next packet on; answers under way are finished as they were decided. Sockets are opened and
+   * closed as needed. `atOnce` runs between the same two packets. Rejects with `unavailable` when one cannot be opened; then
+   * nothing has changed.
+   */
+  configure(site: DhcpSite, atOnce?: () => void): Promise<void>;
   /** Stops listening and waits for the answers that are on their way. */
   close(): Promise<void>;
 }
 
 export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
-  const { boot, leases, log, subnets, identity } = options;
+  const { boot, leases, log, identity } = options;
+  let site: DhcpSite = { subnets: options.subnets, mode: options.mode ?? 'full' };
   const counts: DhcpCounts = { received: 0, replied: 0, ignored: 0, malformed: 0, failed: 0 };
-  const links: DhcpLink[] = [];
+  const links = new Map<string, DhcpLink>();
+  const secondLegs = new Map<string, SecondLegLink>();
   let ownAddresses: readonly Ipv4[] = [];
   let closing = false;
   const underway = new Set<Promise<void>>();
@@ -66,11 +83,17 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     try {
       const now = Math.floor(options.clock() / 1000);
       const context = lookUp(request, facts, link, now);
-      if (typeof context === 'string') return ignore(facts, request, context);
+      if (typeof context === 'string') {
+        options.watch?.heard(request, { interface: link.name, mode: site.mode, ownAddresses, subnets: site.subnets });
+        return ignore(facts, request, context, site.mode !== 'full');
+      }
+      const { mode } = context.subnet;
+      options.watch?.heard(request, { interface: link.name, mode, ownAddresses, subnets: site.subnets });
       announce(request, context);
 
       const decision = decideDhcp(request, context);
-      if (decision.kind === 'ignore') return ignore(facts, request, decision.reason);
+      if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision.quiet);
+      if (decision.kind === 'note') return boot.step(decision.step);
       if (decision.kind === 'record') {
         await leases.save(decision.change, now);
         return boot.step(decision.step);
@@ -98,8 +121,13 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     }
   }
 
-  function lookUp(request: DhcpPacket, facts: DhcpFacts, link: DhcpLink, now: number): DhcpContext | string {
-    const choice = selectSubnet(request, { subnets, interfaceAddresses: link.addresses, ownAddresses });
+  function lookUp(
+    request: DhcpPacket,
+    facts: DhcpFacts,
+    link: Pick<DhcpLink, 'addresses'>,
+    now: number,
+  ): DhcpContext | string {
+    const choice = selectSubnet(request, { subnets: site.subnets, interfaceAddresses: link.addresses, ownAddresses });
     if (choice.kind === 'none') return choice.reason;
     const { subnet } = choice;
     const serverId = relayInfo(request.options)?.serverIdOverride ?? addressTowards(link, subnet, identity.address);
@@ -112,7 +140,10 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       ownAddresses,
       addresses: leases,
       bootOffer: () =>
-        boot.bootOffer(facts, { mode: 'full', ...(subnet.loader === undefined ? {} : { loader: subnet.loader }) }),
+        boot.bootOffer(facts, {
+          mode: subnet.mode === 'proxy' ? 'proxy' : 'full',
+          ...(subnet.loader === undefined ? {} : { loader: subnet.loader }),
+        }),
       now,
     };
   }
@@ -120,17 +151,47 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   /** What came in, before what is done about it: a DISCOVER opens the boot session that the decision belongs to. */
   function announce(request: DhcpPacket, { facts, subnet }: DhcpContext): void {
     const message = getOption(request.options, 'messageType');
-    if (subnet.mode !== 'full' || request.op !== 'request') return;
+    if (request.op !== 'request' || subnet.mode === 'off') return;
     if (message !== 'discover' && message !== 'request' && message !== 'inform') return;
-    boot.step({ facts, message, text: `${message} from ${describeClient(facts)}`, data: factsOfPacket(request) });
+    // Where others give the addresses only the start of a boot is ours to tell; what follows is a decision's own step.
+    if (subnet.mode !== 'full' && (message !== 'discover' || !netboots(facts))) return;
+    const mode = subnet.mode === 'full' ? {} : { mode: subnet.mode };
+    boot.step({
+      facts,
+      message,
+      ...mode,
+      text: `${message} from ${describeClient(facts)}`,
+      data: factsOfPacket(request),
+    });
   }
 
-  function ignore(facts: DhcpFacts, request: DhcpPacket, reason: string): void {
+  function ignore(facts: DhcpFacts, request: DhcpPacket, reason: string, quiet = false): void {
     counts.ignored++;
+    if (quiet) return;
     boot.step({ facts, message: 'ignored', text: `ignored: ${reason}`, data: { ...factsOfPacket(request), reason } });
   }
 
-  function failed(error: unknown, link: DhcpLink): void {
+  /** Port 4011: the client has an address and asks for its boot file. */
+  async function serveSecondLeg(bytes: Uint8Array, from: SecondLegPeer, link: SecondLegLink): Promise<void> {
+    const request = decodePacket(bytes);
+    const facts = classifyDhcp(request);
+    const context = lookUp(request, facts, link, Math.floor(options.clock() / 1000));
+    if (typeof context === 'string' || context.subnet.mode !== 'proxy') return ignore(facts, request, '', true);
+    const decision = decideSecondLeg(request, context);
+    if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision.quiet);
+    if (decision.kind !== 'reply') return;
+    const answer = encodePacket(decision.message, replyLimit(request));
+    boot.step(decision.step);
+    await link.send(answer, from);
+    counts.replied++;
+    const { text, data } = decision.step;
+    log.info(
+      { mac: facts.mac, machine: context.machine?.name, interface: link.name, ...data },
+      `${facts.mac}: ${text}`,
+    );
+  }
+
+  function failed(error: unknown, link: Pick<DhcpLink, 'name'>): void {
     if (error instanceof WireError) {
       counts.malformed++;
       // At most one line a second: whoever sends broken packets must not fill the disk.
@@ -143,33 +204,75 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     log.error({ interface: link.name, error }, 'a DHCP packet could not be answered');
   }
 
-  function onPacket(bytes: Uint8Array, link: DhcpLink): void {
+  const onPacket = (bytes: Uint8Array, link: DhcpLink): void => run(() => serve(bytes, link), link);
+
+  function run(work: () => Promise<void>, link: Pick<DhcpLink, 'name'>): void {
     if (closing) return;
     counts.received++;
-    const done = serve(bytes, link)
+    const done = work()
       .catch((error: unknown) => failed(error, link))
       .finally(() => underway.delete(done));
     underway.add(done);
   }
 
   async function closeAll(): Promise<void> {
-    await Promise.all(links.splice(0).map((link) => link.close()));
+    options.watch?.stop();
+    const open = [...links.values(), ...secondLegs.values()];
+    links.clear();
+    secondLegs.clear();
+    await Promise.all(open.map((link) => link.close()));
+  }
+
+  /** Opens what `next` needs, then it holds, then what it does not need is closed. */
+  async function configure(next: DhcpSite, atOnce: () => void = () => undefined): Promise<void> {
+    const { interfaces } = options;
+    const all = interfaces.flatMap(presentAddresses);
+    const wanted = interfaces.filter((name) => needsLink(presentAddresses(name), all, next));
+    const opened: (DhcpLink | SecondLegLink)[] = [];
+    try {
+      for (const name of wanted) {
+        if (links.has(name)) continue;
+        const link = await (options.openLink ?? openDhcpLink)(name, { packet: onPacket, error: failed });
+        opened.push(link);
+        links.set(name, link);
+      }
+      const addresses = wanted.flatMap((name) => links.get(name)?.addresses ?? []);
+      const legs = wanted.filter((name) => needsSecondLeg(links.get(name)?.addresses ?? [], addresses, next));
+      for (const name of legs) {
+        if (secondLegs.has(name)) continue;
+        const leg = await (options.openSecondLeg ?? openSecondLeg)(name, {
+          packet: (bytes, from, its) => run(() => serveSecondLeg(bytes, from, its), its),
+          error: (error) => failed(error, { name }),
+        });
+        opened.push(leg);
+        secondLegs.set(name, leg);
+      }
+      site = next;
+      atOnce();
+      ownAddresses = addresses;
+      const unwanted = [
+        ...remove(links, (name) => !wanted.includes(name)),
+        ...remove(secondLegs, (name) => !legs.includes(name)),
+      ];
+      const modeOf = (link: DhcpLink | undefined): DhcpMode =>
+        next.subnets.find(({ cidr }) => link?.addresses.some((own) => contains(cidr, own)))?.mode ?? next.mode;
+      options.watch?.start(
+        wanted.map((name) => ({ name, mode: modeOf(links.get(name)) })),
+        { ownAddresses, subnets: next.subnets },
+      );
+      await Promise.all(unwanted.map((link) => link.close()));
+    } catch (error) {
+      remove(links, (_name, link) => opened.includes(link));
+      remove(secondLegs, (_name, leg) => opened.includes(leg));
+      await Promise.all(opened.map((link) => link.close()));
+      throw error;
+    }
   }
 
   return {
     counts,
-    async start() {
-      const open = options.openLink ?? openDhcpLink;
-      try {
-        for (const name of options.interfaces) {
-          links.push(await open(name, { packet: onPacket, error: failed }));
-        }
-        ownAddresses = links.flatMap(({ addresses }) => addresses);
-      } catch (error) {
-        await closeAll();
-        throw error;
-      }
-    },
+    start: () => configure(site),
+    configure: (next, atOnce) => configure(next, atOnce),
     async close() {
       closing = true;
       await Promise.all(underway);
@@ -178,8 +281,15 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   };
 }
 
+/** Takes out of `map` what `isMatch` says, and returns it. */
+function remove<V>(map: Map<string, V>, isMatch: (name: string, value: V) => boolean): V[] {
+  const found = [...map].filter(([name, value]) => isMatch(name, value));
+  for (const [name] of found) map.delete(name);
+  return found.map(([, value]) => value);
+}
+
 /** How clients on this subnet reach us: our address in it, else the configured one. */
-function addressTowards(link: DhcpLink, subnet: Subnet, fallback: Ipv4): Ipv4 {
+function addressTowards(link: Pick<DhcpLink, 'addresses'>, subnet: Subnet, fallback: Ipv4): Ipv4 {
   return link.addresses.find((address) => contains(subnet.cidr, address)) ?? fallback;
 }
 

@@ -5,7 +5,7 @@ import type { ReplyPath } from '../decide/reply-path.js';
 import { unavailable } from '../domain/errors.js';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../domain/ipv4.js';
 import { encodeUdpFrame } from '../wire/udp-frame.js';
-import { openLinkSender, openUdpOnInterface } from './native-sockets.js';
+import { openLinkSender, openUdpOnInterface, sendUdp } from './native-sockets.js';
 
 export const SERVER_PORT = 67;
 export const CLIENT_PORT = 68;
@@ -32,6 +32,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   const addresses = addressesOf(name);
   const sender = openLinkSender(name);
   const socket = createSocket({ type: 'udp4' });
+  let fd = -1;
   let link: DhcpLink | undefined;
   socket.on('message', (bytes) => {
     if (link !== undefined) events.packet(bytes, link);
@@ -39,24 +40,31 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   try {
     // Before bind: with a descriptor dgram says "listening" at once.
     const listening = once(socket, 'listening');
-    socket.bind({ fd: openUdpOnInterface(name, SERVER_PORT) });
+    fd = openUdpOnInterface(name, SERVER_PORT);
+    socket.bind({ fd });
     await listening;
   } catch (error) {
     sender.close();
     socket.close();
     throw error;
   }
+  async function sendTo(bytes: Uint8Array, port: number, to: Ipv4): Promise<void> {
+    // The number may belong to another file after close.
+    if (fd < 0) throw unavailable(`the DHCP socket of ${name} is closed`);
+    if (!sendUdp(fd, bytes, port, to)) await sendWaiting(socket, bytes, port, to);
+  }
+
   const opened: DhcpLink = {
     name,
     addresses,
     async send(bytes, path, from) {
       switch (path.kind) {
         case 'relay':
-          return sendTo(socket, bytes, SERVER_PORT, path.to);
+          return sendTo(bytes, SERVER_PORT, path.to);
         case 'unicast':
-          return sendTo(socket, bytes, CLIENT_PORT, path.to);
+          return sendTo(bytes, CLIENT_PORT, path.to);
         case 'broadcast':
-          return sendTo(socket, bytes, CLIENT_PORT, LIMITED_BROADCAST);
+          return sendTo(bytes, CLIENT_PORT, LIMITED_BROADCAST);
         case 'link':
           return sender.send(
             encodeUdpFrame({ from, fromPort: SERVER_PORT, to: path.to, toPort: CLIENT_PORT, payload: bytes }),
@@ -65,6 +73,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
       }
     },
     async close() {
+      fd = -1;
       sender.close();
       const closed = once(socket, 'close');
       socket.close();
@@ -78,16 +87,15 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
 
 const LIMITED_BROADCAST = parseIpv4('255.255.255.255');
 
-function sendTo(socket: Socket, bytes: Uint8Array, port: number, to: Ipv4): Promise<void> {
+function sendWaiting(socket: Socket, bytes: Uint8Array, port: number, to: Ipv4): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.send(bytes, port, formatIpv4(to), (error) => (error === null ? resolve() : reject(error)));
   });
 }
 
-function addressesOf(name: string): readonly Ipv4[] {
-  const found = (networkInterfaces()[name] ?? [])
-    .filter((entry) => entry.family === 'IPv4')
-    .map((entry) => parseIpv4(entry.address));
+/** The IPv4 addresses of an interface. Throws `unavailable` when it has none. */
+export function addressesOf(name: string): readonly Ipv4[] {
+  const found = presentAddresses(name);
   if (found.length === 0) {
     throw unavailable(`the interface ${name} does not exist, is down, or has no IPv4 address`, {
       field: 'listen.interfaces',
@@ -95,4 +103,11 @@ function addressesOf(name: string): readonly Ipv4[] {
     });
   }
   return found;
+}
+
+/** The same, but an interface without one, or none of that name, has none. */
+export function presentAddresses(name: string): readonly Ipv4[] {
+  return (networkInterfaces()[name] ?? [])
+    .filter((entry) => entry.family === 'IPv4')
+    .map((entry) => parseIpv4(entry.address));
 }

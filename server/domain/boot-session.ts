@@ -31,6 +31,8 @@ export interface BootSession {
   readonly uuid?: string;
   /** Address given in this session; the nonce is rendered for it only. */
   readonly address?: Ipv4;
+  /** The addresses come from another DHCP server: `address` is what was overheard. Absent = full mode. */
+  readonly dhcpMode?: 'proxy';
   /** `bios`, `uefi`, `uefi-http`, `ipxe`, as first seen. */
   readonly firmware: string;
   readonly arch?: number;

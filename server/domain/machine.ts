@@ -42,6 +42,12 @@ export interface ObservedSystem {
 }
 
 /**
+ * How a proxy names the boot file to a PXE ROM. `first-offer`: everything in the first offer, with discovery control (option 43);
+ * `second-leg`: no option 43, and the ROM asks again on UDP 4011. ADR 5 says why there are two.
+ */
+export type ProxyStyle = 'first-offer' | 'second-leg';
+
+/**
  * What a machine showed of itself; kept across restarts of the server. Known machines are keyed by name, unknown ones by
  * their MAC (`key`), so that approval carries it over.
  */
@@ -59,6 +65,10 @@ export interface Observed {
   readonly arch?: number;
   /** From efivarfs, reported by stage 1. `none` = BIOS. Forgotten when a loader is fetched with no next step. */
   readonly secureBoot?: 'on' | 'off' | 'none';
+  /** Proxy mode: the style that is offered next; absent = the usual one of its firmware. */
+  readonly proxyStyle?: ProxyStyle;
+  /** A loader was fetched after an offer of this style. */
+  readonly proxyStyleProven?: boolean;
   readonly inventory?: Readonly<Record<string, string>>;
   readonly systems: readonly ObservedSystem[];
   /** Set by the first report of the live OS, cleared when a new boot session opens. */

@@ -58,6 +58,11 @@ export const machineSchema = z
     loader: z.enum(LOADERS).optional(),
     arch: z.number().optional(),
     secureBoot: z.enum(['on', 'off', 'none']).optional(),
+    proxyStyle: z
+      .enum(['first-offer', 'second-leg'])
+      .optional()
+      .meta({ description: 'Proxy mode: how the boot file is offered to its ROM.' }),
+    proxyStyleProven: z.boolean().optional().meta({ description: 'It has fetched a boot loader after such an offer.' }),
     inventory: z.record(z.string(), z.string()).optional(),
     firstSeenAt: isoSchema.optional(),
     lastSeenAt: isoSchema.optional(),
@@ -92,6 +97,8 @@ export function machineResource(view: MachineView): z.input<typeof machineSchema
     loader: machine?.loader,
     arch: observed?.arch,
     secureBoot: observed?.secureBoot,
+    proxyStyle: observed?.proxyStyle,
+    proxyStyleProven: observed?.proxyStyleProven,
     inventory: observed?.inventory,
     firstSeenAt: iso(observed?.firstSeenAt),
     lastSeenAt: iso(observed?.lastSeenAt),
