@@ -1,6 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { unavailable } from '../domain/errors.js';
+import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macToBytes } from '../domain/mac.js';
 
 // Numbers of Linux (x86-64 and arm64 agree on all of them).
@@ -13,9 +14,14 @@ const SO_REUSEADDR = 2;
 const SO_BROADCAST = 6;
 const SO_RCVBUF = 8;
 const SO_BINDTODEVICE = 25;
+const SO_RCVBUFFORCE = 33;
+const MSG_DONTWAIT = 0x40;
 const ETHERTYPE_IPV4 = 0x0800;
-/** Room for a few thousand requests: a rack that is switched on asks all at once. The kernel gives at most net.core.rmem_max. */
-const RECEIVE_BUFFER = 4 * 1024 * 1024;
+/**
+ * Room for a few thousand requests: a rack that is switched on asks all at once. More than net.core.rmem_max needs CAP_NET_ADMIN;
+ * without it the kernel gives what is allowed.
+ */
+const RECEIVE_BUFFER = 8 * 1024 * 1024;
 
 interface Libc {
   readonly socket: (domain: number, type: number, protocol: number) => number;
@@ -62,7 +68,7 @@ export function openUdpOnInterface(name: string, port: number): number {
   try {
     setInt(fd, SO_REUSEADDR, 1);
     setInt(fd, SO_BROADCAST, 1);
-    setInt(fd, SO_RCVBUF, RECEIVE_BUFFER);
+    if (!trySetInt(fd, SO_RCVBUFFORCE, RECEIVE_BUFFER)) setInt(fd, SO_RCVBUF, RECEIVE_BUFFER);
     const device = Buffer.from(`${name}\0`, 'latin1');
     check(c().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, device.length), `bind a socket to ${name}`, {
       EPERM: 'run as root, or give the process CAP_NET_RAW',
@@ -80,6 +86,22 @@ export function openUdpOnInterface(name: string, port: number): number {
     c().close(fd);
     throw error;
   }
+}
+
+const toAddress = Buffer.alloc(16);
+
+/**
+ * Sends one datagram at once, without dgram's queue and callbacks, which cost more than the kernel's part. False = the socket's
+ * buffer is full: give it to dgram, which waits. Throws `unavailable` with the system's reason.
+ */
+export function sendUdp(fd: number, bytes: Uint8Array, port: number, to: Ipv4): boolean {
+  toAddress.writeUInt16LE(AF_INET, 0);
+  toAddress.writeUInt16BE(port, 2);
+  toAddress.writeUInt32BE(to, 4);
+  if (c().sendto(fd, bytes, bytes.length, MSG_DONTWAIT, toAddress, toAddress.length) >= 0) return true;
+  const name = getSystemErrorName(-koffi.errno());
+  if (name === 'EAGAIN' || name === 'ENOBUFS') return false;
+  throw unavailable(`cannot send to ${formatIpv4(to)}:${port}: ${name}`);
 }
 
 /** Sends IPv4 packets to a MAC address, whether or not the kernel knows a way to their IPv4 address. */
@@ -114,9 +136,13 @@ export function openLinkSender(name: string): LinkSender {
 }
 
 function setInt(fd: number, name: number, value: number): void {
+  check(trySetInt(fd, name, value) ? 0 : -1, `set socket option ${name}`);
+}
+
+function trySetInt(fd: number, name: number, value: number): boolean {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32LE(value);
-  check(c().setsockopt(fd, SOL_SOCKET, name, bytes, bytes.length), `set socket option ${name}`);
+  return c().setsockopt(fd, SOL_SOCKET, name, bytes, bytes.length) >= 0;
 }
 
 function check(result: number, doing: string, remedies: Readonly<Record<string, string>> = {}): number {
