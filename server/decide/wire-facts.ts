@@ -38,7 +38,7 @@ export function wireFacts(packet: DhcpPacket, place: WirePlace): readonly WireFa
   const isOurs = server === undefined || place.ownAddresses.includes(server) || server === relay?.serverIdOverride;
   if (!isOurs && server !== UNSPECIFIED) {
     const type = getOption(packet.options, 'messageType') ?? 'BOOTP reply';
-    const how = packet.op === 'reply' ? `sent a DHCP ${type}` : `is named by a client's DHCP ${type}`;
+    const how = packet.op === 'reply' ? `sent a DHCP ${type}` : `is named by a client’s DHCP ${type}`;
     facts.push({
       kind: 'server',
       address: server,

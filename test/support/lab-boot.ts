@@ -17,6 +17,8 @@ const machineSchema = z.object({
   status: z.string(),
   currentAddress: z.string().optional(),
   secureBoot: z.string().optional(),
+  proxyStyle: z.string().optional(),
+  proxyStyleProven: z.boolean().optional(),
   arch: z.number().optional(),
   inventory: z.record(z.string(), z.string()).optional(),
   boot: z
@@ -68,6 +70,7 @@ export class BootLab {
     name: string,
     unknownMachines = 'localdisk',
     addresses?: { readonly cidr: string; readonly pool: string },
+    mode: 'full' | 'proxy' = 'full',
   ): Promise<BootLab> {
     const folder = mkdtempSync('/tmp/la-');
     const namespace = `la-${name}`;
@@ -76,7 +79,7 @@ export class BootLab {
       folder: `${folder}/lab`,
       program: compiledEntry('cli/anybios.js'),
       accelerator: chooseAccelerator(process.env.LAB_ACCEL ?? 'auto'),
-      config: labConfig(unknownMachines, addresses),
+      config: labConfig(unknownMachines, addresses).replace('mode: full', `mode: ${mode}`),
     });
     const boot = new BootLab(lab, namespace, folder);
     try {
