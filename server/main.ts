@@ -244,6 +244,19 @@ function makeDataDir(dataDir: string): void {
   }
 }
 
+function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new AnybiosError('unavailable', `the folder ${dataDir} cannot be made (${reason})`, {
+      field: 'dataDir',
+      remedy: 'name a folder on a disk that can be written; no part of its path may be a file',
+      cause: error,
+    });
+  }
+}
+
 /** Builds lie in boot-assets/out (cloud) and boot-assets/out/hardware. */
 function assetsOf(flavour: Flavour | undefined): string {
   const hardware = join(assetsDir, 'hardware');

@@ -51,6 +51,15 @@ test('a second server on the same data is refused', async () => {
   expect(stderr).toMatch(/^error: .*in use.* — remedy: stop the other/m);
 });
 
+test('a dataDir that cannot be made is told with its remedy', async () => {
+  writeFileSync(`${dir}/a-file`, '');
+  const { code, stderr } = await anybios('serve', '--set', 'dataDir=a-file/data');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^error: the folder .*a-file\/data cannot be made \(ENOTDIR\) \(dataDir\) — remedy: name a folder/m,
+  );
+});
+
 test('mistakes in the configuration: exit code 2, a line each', async () => {
   writeFileSync(`${dir}/wrong.yaml`, 'listen:\n  htp: 8080\ndhcp:\n  mode: fast\n');
   const { code, stdout, stderr } = await anybios('serve', '--config', 'wrong.yaml');
