@@ -1,6 +1,8 @@
 import type { Assignment } from '../decide/assignment.js';
 import { CHAINLOAD_LOOP_FETCHES, diagnoseLoop } from '../decide/diagnose.js';
-import { chooseLoader, type LoaderChoice, type LoaderSetting } from '../decide/loader.js';
+import { type Evidence, identify } from '../decide/identify.js';
+import { chooseLoader, LOADER_FILES, type LoaderChoice, type LoaderSetting } from '../decide/loader.js';
+import type { BootFileSetting } from '../decide/own-boot-file.js';
 import { afterOffer, type StyleMemory, usualStyle } from '../decide/proxy-style.js';
 import { opensSession } from '../decide/session-rule.js';
 import type { BootSession } from '../domain/boot-session.js';
@@ -9,12 +11,13 @@ import type { Json } from '../domain/event.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macDashed } from '../domain/mac.js';
 import type { Machine, ProxyStyle } from '../domain/machine.js';
-import type { Loader } from '../domain/role.js';
+import type { Loader, Role } from '../domain/role.js';
 import type { State } from '../state/state.js';
 import type { Claims } from './claims.js';
 import type {
   BootFile,
   BootOffer,
+  BootSubnet,
   DhcpBoot,
   DhcpFacts,
   DhcpStep,
@@ -27,6 +30,7 @@ import { createNameSpace, isRoutineMiss, type NameSpaceDeps } from './name-space
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
 import { errorScript, type RenderProfile, type ScriptLoader, scriptData } from './scripts.js';
+import { SeenCards } from './seen-cards.js';
 import type { Sessions } from './sessions.js';
 
 export interface BootDeps {
@@ -44,18 +48,22 @@ export interface BootDeps {
   readonly files: Omit<NameSpaceDeps, 'identity' | 'script'>;
 }
 
+const SHIPPED_LOADERS: ReadonlySet<string> = new Set(Object.values(LOADER_FILES));
+
 /** First-stage loaders: their fetch is the `loader` stage. grubx64.efi is the second half of shim's. */
 const FIRST_LOADERS = new Set(['undionly.kpxe', 'snponly.efi', 'ipxe.efi', 'shimx64.efi']);
 
 /** The core between the packet shells and the state: who is this, what does it get, what has it done. */
 export class Boot implements DhcpBoot, FileBoot {
   readonly #deps: BootDeps;
+  readonly #cards: SeenCards;
   readonly #lookup: (name: string, requester: Requester) => Promise<BootFile>;
   /** The style of the last offer in proxy mode, and how many of it were made since a loader was fetched. */
   readonly #proxyOffers = new Map<string, { readonly style: ProxyStyle; readonly count: number }>();
 
   constructor(deps: BootDeps) {
     this.#deps = deps;
+    this.#cards = new SeenCards(deps.state);
     this.#lookup = createNameSpace({
       ...deps.files,
       identity: deps.planner.identity,
@@ -66,12 +74,22 @@ export class Boot implements DhcpBoot, FileBoot {
     };
   }
 
-  machineOf(facts: Pick<DhcpFacts, 'mac' | 'uuid'>): Machine | undefined {
+  machineOf(evidence: Evidence): Machine | undefined {
     const { state } = this.#deps;
-    return state.machineByMac(facts.mac) ?? (facts.uuid === undefined ? undefined : state.machineByUuid(facts.uuid));
+    const machine = identify(evidence, state);
+    if (machine !== undefined || state.machineByMac(evidence.mac) !== undefined) return machine;
+    // A name in a URL and a renewal say only the MAC: the machine that its last boot was told to be, by port or id.
+    if (evidence.client !== undefined && evidence.renewing !== true) return undefined;
+    return this.#cards.machineOf(evidence.mac);
   }
 
-  bootOffer(facts: DhcpFacts, subnet: { readonly mode: 'full' | 'proxy'; readonly loader?: Loader }): BootOffer {
+  /** The role whose DHCP options it gets: its own, or the one of unknown machines. */
+  roleOf(facts: DhcpFacts): Role | undefined {
+    const assignment = this.#deps.planner.assignment(facts.mac, this.machineOf(facts));
+    return assignment.kind === 'role' ? assignment.role : undefined;
+  }
+
+  bootOffer(facts: DhcpFacts, subnet: BootSubnet): BootOffer {
     const { planner } = this.#deps;
     if (facts.client === 'os' || facts.client === 'bootp')
       return { kind: 'none', reason: 'not a netboot client: addresses only' };
@@ -86,7 +104,7 @@ export class Boot implements DhcpBoot, FileBoot {
     const choice = this.#chooseLoader(facts, machine, assignment, subnet);
     if (choice.kind === 'none') return choice;
     // HTTP firmware wants a whole URL that ends in .efi (FIELD: OVMF); TFTP firmware a bare name at the root.
-    const file = choice.transport === 'http' ? `${planner.identity.url}/boot/${choice.file}` : choice.file;
+    const file = choice.transport === 'http' ? this.#urlOf(choice.file) : choice.file;
     const offer = {
       kind: 'loader',
       file,
@@ -137,8 +155,13 @@ export class Boot implements DhcpBoot, FileBoot {
     facts: DhcpFacts,
     machine: Machine | undefined,
     assignment: Exclude<Assignment, { kind: 'none' }>,
-    subnet: { readonly mode: 'full' | 'proxy'; readonly loader?: Loader },
+    subnet: BootSubnet,
   ): LoaderChoice {
+    const bootFiles: readonly BootFileSetting[] = [
+      { source: 'machine', files: machine?.bootFiles },
+      { source: 'profile', files: assignment.profile.bootFiles },
+      { source: 'subnet', files: subnet.bootFiles },
+    ];
     const settings: readonly (readonly [LoaderSetting['source'], Loader | undefined])[] = [
       ['machine', machine?.loader],
       ['role', assignment.kind === 'role' ? assignment.role.loader : undefined],
@@ -147,13 +170,39 @@ export class Boot implements DhcpBoot, FileBoot {
     ];
     const [source, loader] = settings.find(([, value]) => value !== undefined) ?? ['default', undefined];
     const secureBoot = this.#deps.observations.get(machine?.name ?? facts.mac)?.secureBoot;
-    return chooseLoader({ facts, mode: subnet.mode, setting: { source, loader: loader ?? 'auto' }, secureBoot });
+    const { mode } = subnet;
+    return chooseLoader({ facts, mode, setting: { source, loader: loader ?? 'auto' }, bootFiles, secureBoot });
+  }
+
+  /** Shipped loaders lie under /boot, the site's own files under /files; a whole URL is given as it is. */
+  #urlOf(file: string): string {
+    if (file.includes('://')) return file;
+    const { url } = this.#deps.planner.identity;
+    return SHIPPED_LOADERS.has(file) ? `${url}/boot/${file}` : `${url}/files/${file.replace(/^\/+/, '')}`;
+  }
+
+  /** The first file of a boot: a shipped loader, or one that somebody set for this machine. */
+  #isLoader(name: string, last: string, session: BootSession): boolean {
+    if (FIRST_LOADERS.has(last)) return true;
+    const { state, planner } = this.#deps;
+    const machine = session.machine === undefined ? undefined : state.machines.get(session.machine);
+    const assignment = planner.assignment(session.mac, machine);
+    const settings = [
+      machine?.bootFiles,
+      assignment.kind === 'none' ? undefined : assignment.profile.bootFiles,
+      planner.subnetOf(session.address)?.bootFiles,
+    ];
+    const asked = name.replace(/^\/+/, '');
+    return settings.some((files) =>
+      Object.values(files ?? {}).some((file) => asked === file.replace(/^\/+/, '') || asked === `files/${file}`),
+    );
   }
 
   step(step: DhcpStep): void {
     const { sessions, observations, planner, events } = this.#deps;
     const { facts, message } = step;
     const machine = this.machineOf(facts);
+    if (machine !== undefined) this.#cards.saw(facts.mac, machine);
     const key = machine?.name ?? facts.mac;
     const assignment = planner.assignment(facts.mac, machine);
     const netboots = facts.client === 'pxe' || facts.client === 'http' || facts.client === 'ipxe';
@@ -163,12 +212,15 @@ export class Boot implements DhcpBoot, FileBoot {
       const firmwareArch = facts.client !== 'ipxe' || seen?.arch === undefined ? facts.arch : seen.arch;
       const news =
         seen === undefined ||
+        (machine?.macs.length === 0 && seen.mac !== facts.mac) ||
         (firmwareArch !== undefined && seen.arch !== firmwareArch) ||
         (facts.uuid !== undefined && seen.uuid !== facts.uuid);
       observations.update(
         key,
         facts.mac,
         {
+          // A machine without MACs of its own is known by the one that it showed last.
+          ...(machine !== undefined && machine.macs.length === 0 ? { mac: facts.mac } : {}),
           ...(firmwareArch === undefined ? {} : { arch: firmwareArch }),
           ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
         },
@@ -252,7 +304,7 @@ export class Boot implements DhcpBoot, FileBoot {
     const base = report.name.replace(/\/+$/, '').split('/');
     const last = (base.at(-1) ?? '').toLowerCase();
     const digest = base.find((segment) => /^[0-9a-f]{64}$/.test(segment));
-    const isLoader = FIRST_LOADERS.has(last);
+    const isLoader = this.#isLoader(report.name, last, session);
     const isKernel = digest !== undefined && state.imageByDigest(digest as Digest)?.kind === 'kernel';
     const stage = isKernel ? 'kernel' : isLoader ? 'loader' : undefined;
     const { protocol } = report.requester;

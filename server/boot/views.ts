@@ -1,14 +1,19 @@
 import type { Assignment } from '../decide/assignment.js';
 import { machineStatus } from '../decide/machine-status.js';
+import { chosenOptions, optionName, optionText } from '../decide/options.js';
+import { archKey, archOf } from '../domain/arch.js';
 import type { BootSession } from '../domain/boot-session.js';
 import type { Change } from '../domain/desired.js';
-import { invalid, notFound } from '../domain/errors.js';
+import { conflict, invalid, notFound } from '../domain/errors.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, parseMac } from '../domain/mac.js';
 import type { Machine, MachineStatus, Observed, ObservedSystem } from '../domain/machine.js';
+import type { Subnet } from '../domain/site.js';
 import type { State } from '../state/state.js';
 import type { Boot } from './boot.js';
+import type { DhcpFacts } from './contract.js';
 import type { EventLog } from './event-log.js';
+import { evidenceOf, toldBy } from './evidence.js';
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
 import { type RenderProfile, type ScriptLoader, scriptData } from './scripts.js';
@@ -89,8 +94,7 @@ export class Views {
       {
         what: 'machine',
         value: machine?.name ?? mac,
-        why:
-          machine === undefined ? 'seen on the network, not registered' : `registered with ${machine.macs.join(', ')}`,
+        why: machine === undefined ? 'seen on the network, not registered' : toldBy(machine),
       },
       {
         what: 'address',
@@ -111,17 +115,25 @@ export class Views {
             : 'last report of its stage 1',
       },
     ];
-    const firmware = [
+    const subnet = planner.subnetOf(address);
+    const firmware: readonly { readonly what: string; readonly facts: DhcpFacts }[] = [
       { what: 'BIOS gets', facts: { mac, client: 'pxe', arch: 0 } as const },
       { what: 'UEFI gets', facts: { mac, client: 'pxe', arch: 7 } as const },
       { what: 'UEFI HTTP gets', facts: { mac, client: 'http', arch: 16 } as const },
+      ...this.#otherArchs(mac, machine, observed, subnet),
       { what: 'iPXE gets', facts: { mac, client: 'ipxe' } as const },
     ];
-    const subnet = planner.subnetOf(address);
     const mode = subnet?.mode === 'proxy' ? 'proxy' : 'full';
     for (const { what, facts } of firmware) {
-      if (observed?.arch !== undefined && 'arch' in facts && !sameFamily(observed.arch, facts.arch)) continue;
-      const offer = boot.bootOffer(facts, { mode, ...(subnet?.loader === undefined ? {} : { loader: subnet.loader }) });
+      if (observed?.arch !== undefined && facts.arch !== undefined && !sameFamily(observed.arch, facts.arch)) continue;
+      const offer = boot.bootOffer(
+        { ...facts, ...evidenceOf(machine) },
+        {
+          mode,
+          ...(subnet?.loader === undefined ? {} : { loader: subnet.loader }),
+          ...(subnet?.bootFiles === undefined ? {} : { bootFiles: subnet.bootFiles }),
+        },
+      );
       lines.push({
         what,
         value: offer.kind === 'loader' ? offer.file : offer.kind === 'script' ? offer.url : 'no boot file',
@@ -139,10 +151,44 @@ export class Views {
                 : 'offers of the other style led nowhere',
         });
     }
+    lines.push(...this.#options(mac, machine, subnet));
     for (const { key: what, value, reason } of plan.why) lines.push({ what, value, why: reason });
     if (plan.kind !== 'boot')
       lines.push({ what: 'boot', value: plan.kind === 'local' ? 'its own disk' : 'nothing', why: plan.reason });
     return { machine: key, lines };
+  }
+
+  /** Architectures besides the four of PCs: what it showed, and what somebody set a boot file for. */
+  #otherArchs(
+    mac: Mac,
+    machine: Machine | undefined,
+    observed: Observed | undefined,
+    subnet: Subnet | undefined,
+  ): { readonly what: string; readonly facts: DhcpFacts }[] {
+    const assigned = this.#deps.planner.assignment(mac, machine);
+    const profile = assigned.kind === 'none' ? undefined : assigned.profile;
+    const keys = [machine?.bootFiles, profile?.bootFiles, subnet?.bootFiles].flatMap((files) =>
+      Object.keys(files ?? {}),
+    );
+    const archs = new Set([...keys.map(archKey), observed?.arch].filter((arch) => typeof arch === 'number'));
+    return [...archs]
+      .filter((arch) => ![0, 7, 9, 16].includes(arch))
+      .map((arch) => {
+        const known = archOf(arch);
+        const client = known?.http === true ? 'http' : 'pxe';
+        return { what: `${known?.name ?? `arch ${arch}`} gets`, facts: { mac, client, arch } };
+      });
+  }
+
+  /** The DHCP options that people set for it, and where. */
+  #options(mac: Mac, machine: Machine | undefined, subnet: Subnet | undefined): ExplainLine[] {
+    if (subnet?.mode !== 'full') return [];
+    const role = this.#deps.boot.roleOf({ mac, client: 'os', ...evidenceOf(machine) });
+    return Array.from(chosenOptions({ subnet, role, machine }).values(), (option) => ({
+      what: optionName(option),
+      value: optionText(option),
+      why: `set on the ${option.source}`,
+    }));
   }
 
   /** The script for people: no nonce, no session. Throws `not_found`, or `invalid` with the reason it cannot be rendered. */
@@ -223,6 +269,8 @@ export class Views {
       machine?.macs[0] ??
       observations.get(key)?.mac ??
       (/^[0-9a-fA-F:-]{12,17}$/.test(key) ? parseMac(key) : undefined);
+    if (mac === undefined && machine !== undefined)
+      throw conflict(`machine ${key} has no MAC and was never seen`, { remedy: 'switch it on, or add its MAC' });
     if (mac === undefined)
       throw notFound(`there is no machine ${key}`, { field: 'machine', remedy: 'anybios machine list' });
     return { machine: machine ?? state.machineByMac(mac), mac };

@@ -4,6 +4,7 @@ import { broadcastOf, formatCidr, formatIpv4, type Ipv4, netmask, UNSPECIFIED } 
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
 import { bootFields } from './boot-options.js';
 import type { DhcpContext, DhcpReply } from './dhcp-decision.js';
+import { chosenOptions } from './options.js';
 import { type ReplyOptions, replyTo } from './reply.js';
 import { describePath, replyPath } from './reply-path.js';
 
@@ -24,7 +25,9 @@ export function answer(
     ...(address === undefined ? {} : { yiaddr: address }),
     ...(boot.siaddr === undefined ? {} : { siaddr: boot.siaddr }),
     ...(boot.file === undefined ? {} : { file: boot.file }),
-    options: { ...(address === undefined ? {} : leaseOptions(context)), ...networkOptions(context), ...boot.options },
+    options: { ...(address === undefined ? {} : leaseOptions(context)), ...networkOptions(context) },
+    chosen: chosenOptions(context),
+    boot: boot.options,
   });
   const path = replyPath(request, { type, yiaddr: message.yiaddr });
   const file = offer.kind === 'none' ? undefined : offer.kind === 'script' ? offer.url : offer.file;

@@ -1,6 +1,6 @@
 import type { BootOffer, DhcpFacts } from '../boot/contract.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
-import { ipxeNoPxeDhcp, pxeUseFileOfOffer } from '../wire/dhcp/pxe.js';
+import { ipxeNoPxeDhcp, pxeUseFileOfOffer, raspberryPiMenu } from '../wire/dhcp/pxe.js';
 import type { ReplyOptions } from './reply.js';
 
 export interface BootFields {
@@ -12,6 +12,7 @@ export interface BootFields {
 /** The `file` field of the header holds this many bytes; a longer name goes into option 67 only. */
 const FILE_FIELD = 128;
 const PXE_BIOS = 0;
+const RASPBERRY_PI = 41;
 
 /** What tells the client where to go on, in the form that this kind of firmware reads. docs/hardware.md has a row for each. */
 export function bootFields(facts: DhcpFacts, offer: BootOffer, server: Ipv4): BootFields {
@@ -45,6 +46,9 @@ export function bootFields(facts: DhcpFacts, offer: BootOffer, server: Ipv4): Bo
  * offer with discovery control, and an offer with class PXEClient alone sends some to UDP 4011.
  */
 function pxeOptions(facts: DhcpFacts): ReplyOptions {
+  if (facts.client === 'pxe' && facts.arch === RASPBERRY_PI) {
+    return { vendorClass: 'PXEClient', vendorOptions: raspberryPiMenu() };
+  }
   if (facts.client !== 'pxe' || (facts.arch ?? PXE_BIOS) !== PXE_BIOS) return {};
   return { vendorClass: 'PXEClient', vendorOptions: pxeUseFileOfOffer() };
 }

@@ -16,10 +16,10 @@ export interface Addresses {
   heldBy(mac: Mac, subnet: Subnet, now: number): Ipv4 | undefined;
   /** The machine whose reserved address this is. */
   reservedFor(address: Ipv4): Machine | undefined;
-  /** In a pool, and neither the router's nor this server's own. */
-  inPool(address: Ipv4): boolean;
-  /** An address that nobody has, or the one whose offer has waited longest; undefined = the pools are empty. */
-  free(subnet: Subnet, now: number): Ipv4 | undefined;
+  /** In a pool for machines of this kind, and neither excluded nor the router's nor this server's own. */
+  inPool(address: Ipv4, known: boolean): boolean;
+  /** An address that nobody has, or the one whose offer has waited longest; undefined = the pools for such machines are empty. */
+  free(subnet: Subnet, now: number, known: boolean): Ipv4 | undefined;
 }
 
 export interface LeaseSubject {
@@ -62,12 +62,24 @@ export function refusalOf(subject: LeaseSubject, address: Ipv4): Refusal | undef
   const lease = addresses.leaseAt(address);
   if (lease !== undefined && isLive(lease, now)) {
     if (lease.state === 'declined') return refuse('taken', `is in quarantine: ${lease.mac} found it in use`);
-    return lease.mac === mac ? undefined : refuse('taken', `is leased to ${lease.mac}`);
+    return lease.mac === mac || replaces(reserved, lease.mac)
+      ? undefined
+      : refuse('taken', `is leased to ${lease.mac}`);
   }
   const holder = addresses.holderOf(address, now);
   if (holder !== undefined && holder !== mac) return refuse('taken', `is offered to ${holder}`);
-  if (reserved === undefined && !addresses.inPool(address)) return refuse('foreign', 'is not in a pool');
+  if (reserved === undefined && !addresses.inPool(address, machine !== undefined))
+    return refuse('foreign', 'is not in a pool');
   return undefined;
+}
+
+/**
+ * A machine that is told by its port or client id keeps its reserved address with another network card: the lease of the card
+ * that was there before does not stand in its way. Cards that the machine lists are in service together, so theirs does.
+ */
+function replaces(reserved: Machine | undefined, before: Mac): boolean {
+  if (reserved?.relay === undefined && reserved?.clientId === undefined) return false;
+  return !reserved.macs.includes(before);
 }
 
 export type AddressChoice =
@@ -87,15 +99,22 @@ export function chooseAddress(subject: LeaseSubject, requested: Ipv4 | undefined
     [inSubnet(requested, subnet), 'asked for'],
   ];
   for (const [address, why] of wishes) {
-    if (address !== undefined && refusalOf(subject, address) === undefined) return { kind: 'address', address, why };
+    if (address !== undefined && isGiven(subject, address) && refusalOf(subject, address) === undefined)
+      return { kind: 'address', address, why };
   }
-  const free = addresses.free(subnet, now);
+  const free = addresses.free(subnet, now, machine !== undefined);
   if (free !== undefined) return { kind: 'address', address: free, why: 'free' };
   const taken = machine?.address === undefined ? undefined : refusalOf(subject, machine.address);
   return {
     kind: 'none',
     reason: `no address is free in ${formatCidr(subnet.cidr)}${taken === undefined ? '' : ` (${taken.reason})`}`,
   };
+}
+
+/** Reserved for it, or of a pool for its kind: at a DISCOVER a machine leaves an address that is excluded or not for it any more. */
+function isGiven({ machine, addresses }: LeaseSubject, address: Ipv4): boolean {
+  const reserved = addresses.reservedFor(address);
+  return reserved === undefined ? addresses.inPool(address, machine !== undefined) : reserved.name === machine?.name;
 }
 
 function inSubnet(address: Ipv4 | undefined, subnet: Subnet): Ipv4 | undefined {

@@ -2,6 +2,7 @@ import type { DhcpFacts } from '../boot/contract.js';
 import { archOf, describeArch } from '../domain/arch.js';
 import type { Diagnosis } from '../domain/boot-session.js';
 import type { Loader } from '../domain/role.js';
+import { type BootFileSetting, fallbackBootFile, type OwnBootFile, ownBootFile } from './own-boot-file.js';
 
 /** A loader that can be handed out; `undionly` is the BIOS one and not a setting. */
 export type LoaderName = Exclude<Loader, 'auto'> | 'undionly';
@@ -24,6 +25,8 @@ export interface LoaderRequest {
   readonly facts: Pick<DhcpFacts, 'client' | 'arch'>;
   readonly mode: 'full' | 'proxy';
   readonly setting: LoaderSetting;
+  /** Boot files that people set, from near to far. */
+  readonly bootFiles?: readonly BootFileSetting[];
   /** What stage 1 of this machine reported last; undefined = nothing yet, or forgotten after a loader led nowhere. */
   readonly secureBoot?: 'on' | 'off' | 'none' | undefined;
 }
@@ -31,7 +34,8 @@ export interface LoaderRequest {
 export type LoaderChoice =
   | {
       readonly kind: 'loader';
-      readonly loader: LoaderName;
+      /** `site`: a file of the site's own. */
+      readonly loader: LoaderName | 'site';
       readonly file: string;
       /** How the firmware fetches it: by name over TFTP, or by a URL that ends in `file`. */
       readonly transport: 'tftp' | 'http';
@@ -62,11 +66,22 @@ export function chooseLoader(request: LoaderRequest): LoaderChoice {
     return bios('no architecture given (option 93): taken for a BIOS ROM');
   }
   const arch = archOf(code);
+  const own = ownBootFile(code, request.bootFiles ?? []);
+  if (own !== undefined) return site(own, client);
   if (arch?.loaders === undefined) {
+    const fallback = fallbackBootFile(code, request.bootFiles ?? []);
+    if (fallback !== undefined) return site(fallback, client);
     return { kind: 'none', reason: `no boot loader is shipped for ${describeArch(code)}` };
   }
   if (arch.loaders === 'bios') return bios(describeArch(code));
   return client === 'http' ? x64ByUrl(request, code) : x64ByTftp(request, code);
+}
+
+function site({ file, reason }: OwnBootFile, client: 'pxe' | 'http'): LoaderChoice {
+  if (client === 'pxe' && file.includes('://')) {
+    return { kind: 'none', reason: `${reason}: ${file} is a URL, and this firmware boots by TFTP` };
+  }
+  return { kind: 'loader', loader: 'site', file, transport: client === 'http' ? 'http' : 'tftp', reason };
 }
 
 function bios(why: string): LoaderChoice {

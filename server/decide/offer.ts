@@ -42,7 +42,8 @@ function decideDiscover(request: DhcpPacket, context: DhcpContext): DhcpDecision
   const choice = chooseAddress(subjectOf(context), getOption(request.options, 'requestedAddress'));
   if (choice.kind === 'none') return ignore(choice.reason);
   const { addresses, facts } = context;
-  const isNew = addresses.reservedFor(choice.address) === undefined && addresses.leaseAt(choice.address)?.mac !== facts.mac;
+  const isNew =
+    addresses.reservedFor(choice.address) === undefined && addresses.leaseAt(choice.address)?.mac !== facts.mac;
   return {
     ...answer(request, context, 'offer', choice.address, choice.why),
     hold: choice.address,

@@ -16,6 +16,10 @@ export interface ReplyContent {
   readonly siaddr?: Ipv4;
   readonly file?: string;
   readonly options?: ReplyOptions;
+  /** Set by people; they replace those above. */
+  readonly chosen?: ReadonlyMap<number, { readonly bytes: Uint8Array }>;
+  /** What the firmware needs to boot; nothing replaces these. */
+  readonly boot?: ReplyOptions;
 }
 
 /**
@@ -28,6 +32,11 @@ export function replyTo(request: DhcpPacket, content: ReplyContent): DhcpPacket 
   setOption(options, 'serverId', content.serverId);
   const named = content.options ?? {};
   for (const name of Object.keys(named) as OptionName[]) copyNamed(options, named, name);
+  for (const [code, { bytes }] of content.chosen ?? []) options.set(code, bytes);
+  const boot = content.boot ?? {};
+  for (const name of Object.keys(boot) as OptionName[]) copyNamed(options, boot, name);
+  // RFC 3011, section 2: a server that obeys the option says so.
+  echo(request, options, 'subnetSelection');
   echo(request, options, 'clientUuid');
   echo(request, options, 'clientId');
   echo(request, options, 'relayAgent');

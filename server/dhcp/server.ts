@@ -134,6 +134,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     return {
       facts,
       machine: boot.machineOf(facts),
+      role: boot.roleOf(facts),
       subnet,
       identity,
       serverId,
@@ -143,6 +144,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
         boot.bootOffer(facts, {
           mode: subnet.mode === 'proxy' ? 'proxy' : 'full',
           ...(subnet.loader === undefined ? {} : { loader: subnet.loader }),
+          ...(subnet.bootFiles === undefined ? {} : { bootFiles: subnet.bootFiles }),
         }),
       now,
     };
@@ -161,7 +163,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       message,
       ...mode,
       text: `${message} from ${describeClient(facts)}`,
-      data: factsOfPacket(request),
+      data: { ...factsOfPacket(request), ...factsOfBuild(facts) },
     });
   }
 
@@ -305,6 +307,12 @@ function describeClient(facts: DhcpFacts): string {
   return facts.arch === undefined
     ? CLIENT_WORDS[facts.client]
     : `${CLIENT_WORDS[facts.client]}, ${describeArch(facts.arch)}`;
+}
+
+/** What iPXE says of its build: an old one explains a lot. */
+function factsOfBuild({ ipxe }: DhcpFacts): Readonly<Record<string, string>> {
+  if (ipxe === undefined) return {};
+  return { ...(ipxe.version === undefined ? {} : { ipxe: ipxe.version }), features: ipxe.features.join(' ') };
 }
 
 function factsOfPacket(request: DhcpPacket): Readonly<Record<string, string | number>> {

@@ -1,9 +1,10 @@
-import { broadcastOf, contains, type Ipv4 } from '../domain/ipv4.js';
+import { conflict } from '../domain/errors.js';
+import { broadcastOf, contains, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { Lease, LeaseChange } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
-import type { Subnet } from '../domain/site.js';
-import { AddressPool } from './address-pool.js';
+import type { Pool, Subnet } from '../domain/site.js';
+import { AddressPool, withoutRanges } from './address-pool.js';
 import { MinHeap } from './min-heap.js';
 
 /** The part of the store that makes leases durable (domain/ports.ts). */
@@ -43,7 +44,7 @@ export class LeaseBook {
   readonly #leasedTo = new Map<Mac, Set<Ipv4>>();
   readonly #heldFor = new Map<Mac, Set<Ipv4>>();
   #subnets: readonly Subnet[] = [];
-  #pools: readonly { readonly subnet: Subnet; readonly pool: AddressPool }[] = [];
+  #pools: readonly SubnetPool[] = [];
   #excluded: ReadonlySet<Ipv4> = new Set();
   /** Address and the time at which its lease may be over. */
   readonly #ends = new MinHeap<Ipv4>();
@@ -70,7 +71,7 @@ export class LeaseBook {
       if (cidr.prefix < 31) excluded.add(cidr.network).add(broadcastOf(cidr));
     }
     this.#subnets = subnets;
-    this.#pools = subnets.map((subnet) => ({ subnet, pool: new AddressPool(subnet.pools) }));
+    this.#pools = subnets.flatMap(poolsOf);
     this.#excluded = excluded;
   }
 
@@ -113,29 +114,33 @@ export class LeaseBook {
     return this.#options.reservedFor(address);
   }
 
-  inPool(address: Ipv4): boolean {
-    return !this.#excluded.has(address) && this.#poolOf(address)?.includes(address) === true;
+  inPool(address: Ipv4, known: boolean): boolean {
+    const found = this.#poolOf(address);
+    return !this.#excluded.has(address) && found !== undefined && serves(found, known);
   }
 
   /**
    * A free address; when all that are left were offered and not taken, the one whose offer is oldest, so that a flood of
    * DISCOVERs cannot empty a pool.
    */
-  free(subnet: Subnet, now: number): Ipv4 | undefined {
+  free(subnet: Subnet, now: number, known = false): Ipv4 | undefined {
     this.#expire(now);
-    const pool = this.#pools.find((entry) => sameCidr(entry.subnet, subnet))?.pool;
-    if (pool === undefined) return undefined;
+    const pools = this.#pools.filter((entry) => sameCidr(entry.subnet, subnet) && serves(entry, known));
     const isFree = (address: Ipv4): boolean =>
       !this.#holds.has(address) && !this.#isLeased(address, now) && this.#mayBeGiven(address);
     const isUnused = (address: Ipv4): boolean => !this.#leases.has(address) && isFree(address);
-    return pool.peek(isUnused, isFree, now) ?? this.#oldestHold(subnet, now);
+    for (const { pool } of pools) {
+      const found = pool.peek(isUnused, isFree, now);
+      if (found !== undefined) return found;
+    }
+    return this.#oldestHold(subnet, now, known);
   }
 
   /** Keeps `address` for this NIC until its REQUEST comes; an earlier offer to it in the subnet is dropped. */
   hold(address: Ipv4, mac: Mac, now: number): void {
     this.#expire(now);
     for (const other of this.#heldFor.get(mac) ?? []) {
-      if (this.#poolOf(other) === this.#poolOf(address)) this.#dropHold(other);
+      if (this.#subnetOf(other) === this.#subnetOf(address)) this.#dropHold(other);
     }
     this.#dropHold(address);
     const hold = { address, mac, until: now + HOLD_SECONDS };
@@ -193,12 +198,32 @@ export class LeaseBook {
     return outcome === 'ok';
   }
 
+  /**
+   * Ends a lease or a quarantine before its time: the address can be given to another NIC. Undefined = nothing is on record.
+   * Throws `conflict` when the address changes hands at this moment.
+   */
+  async release(address: Ipv4, now: number): Promise<Lease | undefined> {
+    const lease = this.#leases.get(address);
+    if (lease === undefined || lease.state === 'released') return lease;
+    const released: Lease = { ...lease, state: 'released', expiresAt: Math.min(lease.expiresAt, now) };
+    if ((await this.save({ lease: released, expected: lease }, now)) === 'ok') return released;
+    throw conflict(`${formatIpv4(address)} is being given to somebody else just now`, { remedy: 'look again' });
+  }
+
   #newest(mac: Mac): Lease | undefined {
     return this.leasesOf(mac).find((lease) => lease.state === 'active');
   }
 
-  #poolOf(address: Ipv4): AddressPool | undefined {
-    return this.#pools.find(({ subnet }) => contains(subnet.cidr, address))?.pool;
+  #subnetOf(address: Ipv4): Subnet | undefined {
+    return this.#subnets.find(({ cidr }) => contains(cidr, address));
+  }
+
+  #poolOf(address: Ipv4): SubnetPool | undefined {
+    return this.#pools.find(({ subnet, pool }) => contains(subnet.cidr, address) && pool.includes(address));
+  }
+
+  #giveBack(address: Ipv4): void {
+    this.#poolOf(address)?.pool.giveBack(address);
   }
 
   #isLeased(address: Ipv4, now: number): boolean {
@@ -215,13 +240,13 @@ export class LeaseBook {
     if (before !== undefined && before.mac !== lease?.mac) removeFrom(this.#leasedTo, before.mac, address);
     if (lease === undefined) {
       this.#leases.delete(address);
-      this.#poolOf(address)?.giveBack(address);
+      this.#giveBack(address);
       return;
     }
     this.#leases.set(address, lease);
     addTo(this.#leasedTo, lease.mac, address);
     this.#dropHold(address);
-    if (lease.state === 'released') this.#poolOf(address)?.giveBack(address);
+    if (lease.state === 'released') this.#giveBack(address);
     else this.#ends.push(lease.expiresAt, address);
   }
 
@@ -230,7 +255,7 @@ export class LeaseBook {
     if (hold === undefined) return;
     this.#holds.delete(address);
     removeFrom(this.#heldFor, hold.mac, address);
-    this.#poolOf(address)?.giveBack(address);
+    this.#giveBack(address);
   }
 
   #expire(now: number): void {
@@ -238,7 +263,7 @@ export class LeaseBook {
       this.#dropHold(hold.address);
     }
     for (let address = this.#ends.popDue(now); address !== undefined; address = this.#ends.popDue(now)) {
-      if (!this.#isLeased(address, now)) this.#poolOf(address)?.giveBack(address);
+      if (!this.#isLeased(address, now)) this.#giveBack(address);
     }
   }
 
@@ -260,15 +285,36 @@ export class LeaseBook {
     }
   }
 
-  #oldestHold(subnet: Subnet, now: number): Ipv4 | undefined {
+  #oldestHold(subnet: Subnet, now: number, known: boolean): Ipv4 | undefined {
     for (let i = this.#holdHead; i < this.#holdQueue.length; i++) {
       const hold = this.#holdQueue[i];
       if (hold === undefined || this.#holds.get(hold.address) !== hold) continue;
       const { address } = hold;
-      if (contains(subnet.cidr, address) && !this.#isLeased(address, now) && this.#mayBeGiven(address)) return address;
+      if (!contains(subnet.cidr, address) || !this.inPool(address, known)) continue;
+      if (!this.#isLeased(address, now) && this.#mayBeGiven(address)) return address;
     }
     return undefined;
   }
+}
+
+/** The addresses of one subnet for one kind of machine. */
+interface SubnetPool {
+  readonly subnet: Subnet;
+  readonly for: Pool['for'];
+  readonly pool: AddressPool;
+}
+
+/** Pools for one kind first, so that their machines leave the common ones to others. */
+function poolsOf(subnet: Subnet): SubnetPool[] {
+  return (['known', 'unknown', undefined] as const).flatMap((kind) => {
+    const ranges = subnet.pools.filter((range) => range.for === kind);
+    if (ranges.length === 0) return [];
+    return [{ subnet, for: kind, pool: new AddressPool(withoutRanges(ranges, subnet.exclude ?? [])) }];
+  });
+}
+
+function serves({ for: kind }: SubnetPool, known: boolean): boolean {
+  return kind === undefined || (kind === 'known') === known;
 }
 
 /** Stands in a quarantined address whose owner only the other server knows. */

@@ -5,8 +5,10 @@ import type { Image } from '../domain/image.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine, Observed } from '../domain/machine.js';
+import { opaqueHex } from '../domain/opaque-id.js';
 import type { Snapshot } from '../domain/ports.js';
 import type { Profile } from '../domain/profile.js';
+import { portKey, relayKey } from '../domain/relay-key.js';
 import type { Role } from '../domain/role.js';
 import type { System } from '../domain/system.js';
 
@@ -27,6 +29,8 @@ export class State {
   readonly sessions = new Map<string, BootSession>();
   readonly #byMac = new Map<Mac, Machine>();
   readonly #byUuid = new Map<string, Machine>();
+  readonly #byClientId = new Map<string, Machine>();
+  readonly #byPort = new Map<string, Machine>();
   readonly #byAddress = new Map<Ipv4, Machine>();
   readonly #byDigest = new Map<Digest, Image>();
 
@@ -46,6 +50,22 @@ export class State {
 
   machineByUuid(uuid: string): Machine | undefined {
     return this.#byUuid.get(uuid);
+  }
+
+  /** `clientId`: option 61 in hex. RFC 2132 lets a client put a type byte 0 before a text. */
+  machineByClientId(clientId: string): Machine | undefined {
+    const plain = clientId.startsWith('00') ? this.#byClientId.get(clientId.slice(2)) : undefined;
+    return this.#byClientId.get(clientId) ?? plain;
+  }
+
+  /** The machine pinned to this port; ids of option 82 in hex. One that names both is nearer than one that names either. */
+  machineByPort(circuitId: string | undefined, remoteId: string | undefined): Machine | undefined {
+    if (this.#byPort.size === 0) return undefined;
+    return (
+      this.#byPort.get(portKey(circuitId, remoteId)) ??
+      (circuitId === undefined ? undefined : this.#byPort.get(portKey(circuitId, undefined))) ??
+      (remoteId === undefined ? undefined : this.#byPort.get(portKey(undefined, remoteId)))
+    );
   }
 
   /** The machine whose reserved address this is. */
@@ -125,6 +145,9 @@ export class State {
     for (const mac of machine.macs) this.#byMac.set(mac, machine);
     if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid, machine);
     if (machine.address !== undefined) this.#byAddress.set(machine.address, machine);
+    if (machine.clientId !== undefined) this.#byClientId.set(opaqueHex(machine.clientId), machine);
+    const port = machine.relay === undefined ? undefined : relayKey(machine.relay);
+    if (port !== undefined) this.#byPort.set(port, machine);
   }
 
   #removeMachine(name: string): void {
@@ -133,6 +156,10 @@ export class State {
     this.machines.delete(name);
     for (const mac of old.macs) if (this.#byMac.get(mac) === old) this.#byMac.delete(mac);
     if (old.uuid !== undefined && this.#byUuid.get(old.uuid) === old) this.#byUuid.delete(old.uuid);
+    const clientId = old.clientId === undefined ? undefined : opaqueHex(old.clientId);
+    if (clientId !== undefined && this.#byClientId.get(clientId) === old) this.#byClientId.delete(clientId);
+    const port = old.relay === undefined ? undefined : relayKey(old.relay);
+    if (port !== undefined && this.#byPort.get(port) === old) this.#byPort.delete(port);
     if (old.address !== undefined && this.#byAddress.get(old.address) === old) this.#byAddress.delete(old.address);
   }
 }

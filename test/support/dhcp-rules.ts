@@ -48,6 +48,7 @@ export class RuleSite {
     return decideDhcp(packet, {
       facts,
       machine: boot.machineOf(facts),
+      role: boot.roleOf(facts),
       subnet: this.subnet,
       identity,
       serverId: identity.address,

@@ -4,6 +4,7 @@ import { createDhcpServer, type DhcpServer } from '../../server/dhcp/server.js';
 import { type OpenDhcpLink, openDhcpLink } from '../../server/dhcp/socket.js';
 import { parseCidr, parseIpv4, parseRange } from '../../server/domain/ipv4.js';
 import type { Machine } from '../../server/domain/machine.js';
+import type { Role } from '../../server/domain/role.js';
 import type { ServerIdentity, Subnet } from '../../server/domain/site.js';
 import { LeaseBook, type LeaseStore } from '../../server/state/leases.js';
 import { openStore } from '../../server/store/open-store.js';
@@ -32,6 +33,8 @@ export function subnet(over: Partial<Subnet> = {}): Subnet {
 export class SiteBoot implements DhcpBoot {
   readonly steps: DhcpStep[] = [];
   machines: readonly Machine[];
+  /** The role of every machine. */
+  role: Role | undefined;
 
   constructor(machines: readonly Machine[] = []) {
     this.machines = machines;
@@ -39,6 +42,10 @@ export class SiteBoot implements DhcpBoot {
 
   machineOf(facts: DhcpFacts): Machine | undefined {
     return this.machines.find((machine) => machine.macs.includes(facts.mac));
+  }
+
+  roleOf(): Role | undefined {
+    return this.role;
   }
 
   bootOffer(facts: DhcpFacts, { mode }: { readonly mode: 'full' | 'proxy' }): BootOffer {

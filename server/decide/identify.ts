@@ -1,0 +1,37 @@
+import type { DhcpFacts } from '../boot/contract.js';
+import type { Mac } from '../domain/mac.js';
+import type { Machine } from '../domain/machine.js';
+import { relayKey } from '../domain/relay-key.js';
+
+/** Who a machine is told by; O(1) each. Ids are in hex. */
+export interface MachineIndex {
+  machineByMac(mac: Mac): Machine | undefined;
+  machineByUuid(uuid: string): Machine | undefined;
+  machineByClientId(clientId: string): Machine | undefined;
+  /** The machine that is plugged into this port. */
+  machineByPort(circuitId: string | undefined, remoteId: string | undefined): Machine | undefined;
+}
+
+/** What is known of the sender: a DHCP packet says a lot, a name in a URL only the MAC. */
+export type Evidence = Pick<DhcpFacts, 'mac'> &
+  Partial<Pick<DhcpFacts, 'uuid' | 'clientId' | 'relay' | 'renewing' | 'client'>>;
+
+/**
+ * The machine that a packet comes from. The port it is plugged into (option 82) is the strongest evidence, because the machine
+ * cannot choose it; then MAC, SMBIOS UUID, client id. A machine that is pinned to a port is told by that port alone: its MAC or
+ * UUID from elsewhere is somebody else's. Only a renewal is spared, since it goes straight to the server without a relay.
+ */
+export function identify(evidence: Evidence, index: MachineIndex): Machine | undefined {
+  const { mac, uuid, clientId, relay } = evidence;
+  if (relay !== undefined) {
+    const pinned = index.machineByPort(relay.circuitId, relay.remoteId);
+    if (pinned !== undefined) return pinned;
+  }
+  const found =
+    index.machineByMac(mac) ??
+    (uuid === undefined ? undefined : index.machineByUuid(uuid)) ??
+    (clientId === undefined ? undefined : index.machineByClientId(clientId));
+  if (found?.relay === undefined || relayKey(found.relay) === undefined) return found;
+  const isPacket = evidence.client !== undefined;
+  return isPacket && evidence.renewing !== true ? undefined : found;
+}

@@ -1,0 +1,43 @@
+import { archKey, describeArch } from '../domain/arch.js';
+import type { BootFiles } from '../domain/dhcp-options.js';
+
+/** Boot files as one place sets them. */
+export interface BootFileSetting {
+  readonly source: 'machine' | 'profile' | 'subnet';
+  readonly files: BootFiles | undefined;
+}
+
+export interface OwnBootFile {
+  readonly file: string;
+  readonly reason: string;
+}
+
+/**
+ * The boot file that people set for this architecture; `settings` from near to far, the nearest wins. 7 and 9 are the same x64
+ * firmware (erratum of RFC 4578): either number serves both, its own number first.
+ */
+export function ownBootFile(arch: number, settings: readonly BootFileSetting[]): OwnBootFile | undefined {
+  return lookUp([arch, ...(arch === 7 ? [9] : arch === 9 ? [7] : [])], arch, settings);
+}
+
+/** The file for architectures that no loader is shipped for. */
+export function fallbackBootFile(arch: number, settings: readonly BootFileSetting[]): OwnBootFile | undefined {
+  return lookUp(['default'], arch, settings);
+}
+
+function lookUp(
+  wanted: readonly (number | 'default')[],
+  arch: number,
+  settings: readonly BootFileSetting[],
+): OwnBootFile | undefined {
+  for (const { source, files } of settings) {
+    if (files === undefined) continue;
+    for (const want of wanted) {
+      const found = Object.entries(files).find(([key]) => archKey(key) === want);
+      if (found !== undefined) {
+        return { file: found[1], reason: `${describeArch(arch)}, bootFiles.${found[0]} set on the ${source}` };
+      }
+    }
+  }
+  return undefined;
+}
