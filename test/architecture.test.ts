@@ -21,7 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   tftp: ['domain', 'wire', 'decide', 'boot'],
   http: ['domain', 'decide', 'state', 'boot', 'desired'],
   lab: ['domain', 'config'],
-  cli: ['domain', 'lab', 'config', 'main.ts'],
+  cli: ['domain', 'lab', 'config', 'main.ts', 'dhcp/probe.ts'],
 };
 const PURE = ['domain', 'wire', 'decide'];
 /** Top-level files: the composition root, the reader of configuration, and where things lie. */

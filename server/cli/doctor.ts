@@ -4,6 +4,7 @@ import { type Config, loadConfig } from '../config.js';
 import { assetChecks } from './checks/assets.js';
 import { type Check, failed, ok, skipped } from './checks/check.js';
 import { dataChecks } from './checks/data.js';
+import { dhcpServerChecks } from './checks/dhcp-servers.js';
 import { hostChecks } from './checks/host.js';
 import { labChecks } from './checks/lab.js';
 import { interfaceChecks, portChecks } from './checks/network.js';
@@ -14,7 +15,10 @@ import { withExamples } from './examples.js';
 import { EXIT, failureOf, Unreachable } from './failure.js';
 import { padEnd, printable, wrap } from './terminal/text.js';
 
-/** `anybios doctor`: is this computer fit to be the server? Looks only; changes nothing, sends nothing into the network. */
+/**
+ * `anybios doctor`: is this computer fit to be the server? Looks only and changes nothing; into the network it sends one DHCP
+ * DISCOVER for each configured interface, to learn who answers.
+ */
 export function registerDoctor(program: Command, cli: Cli): void {
   const doctor = program
     .command('doctor')
@@ -38,6 +42,7 @@ async function allChecks(cli: Cli): Promise<readonly Check[]> {
     const isRunning = await isServerRunning(config, cli);
     site.push(isRunning ? ok('server', 'is running') : skipped('server', 'is not running'));
     site.push(...interfaceChecks(config), ...portChecks(config, isRunning), ...dataChecks(config));
+    site.push(...(await dhcpServerChecks(config)));
   }
   return [...hostChecks(), check, ...site, ...(await assetChecks()), ...labChecks(cli.io.env.PATH ?? '')];
 }
