@@ -146,6 +146,7 @@ async function start(
     boot: core.views,
     images,
     leases: () => leases.all(),
+    releaseLease: (address) => leases.release(address, Math.floor(clock() / 1000)),
     tokens: new Tokens({ adminToken, records: snapshot.tokens, store, clock }),
     get subnets() {
       return current.dhcp.subnets;

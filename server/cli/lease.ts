@@ -45,4 +45,34 @@ export function registerLease(program: Command, cli: Cli): void {
       }),
     [['all leases', 'lease list']],
   );
+
+  withExamples(
+    lease
+      .command('release')
+      .description('end a lease or a quarantine: the address can be given to another machine')
+      .argument('<address>', 'e.g. 10.77.0.100')
+      .action(async (address: string) => {
+        const client = await cli.connect();
+        await client.request('DELETE', `/leases/${encodeURIComponent(address)}`);
+        cli.print({ released: address }, () => [`${address} is free`]);
+      }),
+    [['give an address back', 'lease release 10.77.0.100']],
+  );
+
+  withExamples(
+    lease
+      .command('export')
+      .description('print the leases as the lease file of another DHCP server')
+      .requiredOption('--format <format>', 'dnsmasq or kea (CSV of memfile; subnet ids count our subnets from 1)')
+      .action(async ({ format }: { format: string }) => {
+        const client = await cli.connect();
+        const text = await client.text('GET', '/leases/export', { query: { format } });
+        if (cli.json) cli.printJson({ format, text });
+        else cli.io.stdout.write(text);
+      }),
+    [
+      ['for dnsmasq', 'lease export --format dnsmasq > dnsmasq.leases'],
+      ['for Kea 2.2', 'lease export --format kea > kea-leases4.csv'],
+    ],
+  );
 }

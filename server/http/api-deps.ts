@@ -91,6 +91,8 @@ export interface ApiDeps {
   readonly boot: BootViews;
   readonly images: ImageFiles;
   readonly leases: () => Iterable<Lease>;
+  /** Ends a lease or quarantine before its time; `undefined` = nothing is on record. */
+  readonly releaseLease: (address: Ipv4) => Promise<Lease | undefined>;
   readonly tokens: Tokens;
   /** Reserved addresses are checked against these. */
   readonly subnets: readonly Subnet[];

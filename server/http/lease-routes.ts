@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { notFound } from '../domain/errors.js';
 import { formatIpv4, parseIpv4 } from '../domain/ipv4.js';
 import type { Lease } from '../domain/lease.js';
 import type { ApiDeps } from './api-deps.js';
 import { iso, isoSchema } from './iso.js';
+import { exportLeases, LEASE_FORMATS } from './lease-export.js';
 import { listOf, type Route, route } from './route.js';
 
 const leaseSchema = z
@@ -19,7 +21,10 @@ const leaseSchema = z
   })
   .meta({ id: 'Lease' });
 
-export function leaseRoutes({ leases, state, clock }: Pick<ApiDeps, 'leases' | 'state' | 'clock'>): Route[] {
+type LeaseDeps = Pick<ApiDeps, 'leases' | 'releaseLease' | 'subnets' | 'events' | 'state' | 'clock'>;
+
+export function leaseRoutes(deps: LeaseDeps): Route[] {
+  const { leases, releaseLease, events, state, clock } = deps;
   const resource = (lease: Lease): z.input<typeof leaseSchema> => ({
     address: formatIpv4(lease.address),
     mac: lease.mac,
@@ -52,6 +57,41 @@ export function leaseRoutes({ leases, state, clock }: Pick<ApiDeps, 'leases' | '
         const items = rest.slice(0, query.limit).map(resource);
         const last = items.at(-1);
         return { items, ...(rest.length > query.limit && last !== undefined ? { next: last.address } : {}) };
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/leases/export',
+      summary: 'All leases that have not ended, as the lease file of another DHCP server',
+      description: 'dnsmasq: dnsmasq.leases. kea: the CSV of memfile (Kea 2.2); subnet ids count our subnets from 1.',
+      query: z.strictObject({ format: z.enum(LEASE_FORMATS) }),
+      answer: { kind: 'text', type: 'text/plain', schema: z.string() },
+      handle: ({ query }) => exportLeases(query.format, leases(), deps.subnets, Math.floor(clock() / 1000)),
+    }),
+    route({
+      method: 'delete',
+      path: '/leases/{address}',
+      summary: 'Ends a lease or a quarantine: the address can be given to another machine',
+      description: 'The machine that has it is not told; it keeps using the address until it renews.',
+      params: z.object({ address: z.string() }),
+      answer: { kind: 'none' },
+      handle: async ({ params, by }) => {
+        const address = parseIpv4(params.address);
+        const lease = await releaseLease(address);
+        if (lease === undefined) {
+          throw notFound(`there is no lease of ${formatIpv4(address)}`, { remedy: 'see: anybios lease list' });
+        }
+        const machine = state.machineByMac(lease.mac)?.name;
+        events.record({
+          source: 'api',
+          kind: 'lease.released',
+          level: 'info',
+          mac: lease.mac,
+          ...(machine === undefined ? {} : { machine }),
+          message: `the lease of ${formatIpv4(address)} was ended by ${by}`,
+          data: { address: formatIpv4(address), by },
+        });
+        return undefined;
       },
     }),
   ];

@@ -198,6 +198,14 @@ describe('what there is', () => {
     expect(await json('lease list')).toMatchObject({ items: [{ address: '10.77.0.150' }] });
   });
 
+  test('leases: exported for other servers, ended by hand', async () => {
+    expect(await out('lease export --format kea')).toMatch(/^address,hwaddr,.*\n10\.77\.0\.150,52:54:00:00:00:99,/);
+    expect(await anybios('lease export --format isc')).toMatchObject({ code: 2 });
+    expect(await out('lease release 10.77.0.150')).toBe('10.77.0.150 is free\n');
+    expect(await json('lease list')).toMatchObject({ items: [{ state: 'released' }] });
+    expect(await anybios('lease release 10.77.0.151')).toMatchObject({ code: 1 });
+  });
+
   test('boots', async () => {
     api.core.dora('pxe');
     await api.core.events.flush();

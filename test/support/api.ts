@@ -65,6 +65,14 @@ export async function startApi(
     boot: core.views,
     images: options.images ?? noImages,
     leases: () => leases,
+    releaseLease: async (address) => {
+      const index = leases.findIndex((lease) => lease.address === address);
+      const lease = leases[index];
+      if (lease === undefined) return undefined;
+      const released: Lease = { ...lease, state: 'released' };
+      leases[index] = released;
+      return released;
+    },
     tokens: new Tokens({ adminToken, records: [], store, clock }),
     subnets: testSubnets,
     templateFault: () => undefined,
