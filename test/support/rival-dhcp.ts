@@ -3,6 +3,9 @@ import { ip } from './dhcp-namespace.js';
 
 /** Another DHCP server on the same wire. */
 export interface RivalDhcp {
+  /** It hears nothing until `resume`. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -30,6 +33,8 @@ export function startRivalDhcp(
     { stdio: 'ignore' },
   );
   return {
+    pause: () => void ip(namespace, 'link', 'set', 'p-rival', 'down'),
+    resume: () => void ip(namespace, 'link', 'set', 'p-rival', 'up'),
     close() {
       server.kill('SIGKILL');
       execFileSync('ip', ['netns', 'del', own]);
