@@ -266,6 +266,9 @@ export class Boot implements DhcpBoot, FileBoot {
         session = sessions.fail(session, 'dhcp', choice.diagnosis);
     }
     if (message === 'offer' && step.proxyStyle !== undefined) this.#proxyOffered(key, facts, step.proxyStyle, session);
+    // What came in is told together with what became of it: in full mode every packet ends as an offer, ack, nak or ignored.
+    const isRequest = message === 'discover' || message === 'request' || message === 'inform';
+    if (isRequest && step.mode === undefined) return;
     const level = message === 'nak' || message === 'decline' || message === 'ignored' ? 'warning' : 'info';
     if (session === undefined) {
       events.record({

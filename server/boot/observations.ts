@@ -3,6 +3,7 @@ import type { Observed } from '../domain/machine.js';
 import type { Store } from '../domain/ports.js';
 import type { State } from '../state/state.js';
 import type { BootLog } from './event-log.js';
+import { patched } from './patched.js';
 
 /** What machines show of themselves: in memory at once, in the store when it matters after a restart. */
 export class Observations {
@@ -40,9 +41,7 @@ export class Observations {
       systems: [],
       unmanaged: false,
     };
-    const merged: Record<string, unknown> = { ...base, lastSeenAt: now, ...patch, key };
-    for (const name of Object.keys(merged)) if (merged[name] === undefined) delete merged[name];
-    const next = merged as { -readonly [K in keyof Observed]: Observed[K] };
+    const next = patched<Observed>(base, { lastSeenAt: now, ...patch, key });
     this.#state.observed.set(key, next);
     if (keep || old === undefined) {
       this.#store

@@ -6,6 +6,7 @@ import type { Mac } from '../domain/mac.js';
 import type { Store } from '../domain/ports.js';
 import type { State } from '../state/state.js';
 import type { BootLog, EventLog } from './event-log.js';
+import { patched } from './patched.js';
 
 const STALL_CHECK_MS = 2000;
 
@@ -125,16 +126,11 @@ export class Sessions {
     const now = this.#clock();
     const { stage, ...rest } = patch;
     const later = stage !== undefined && BOOT_STAGES.indexOf(stage) > BOOT_STAGES.indexOf(current.stage);
-    const merged: Record<string, unknown> = {
-      ...current,
-      lastStepAt: now,
-      outcome: 'running',
-      diagnosis: undefined,
-      ...rest,
-      ...(later ? { stage, stages: { ...current.stages, [stage]: now } } : {}),
-    };
-    for (const name of Object.keys(merged)) if (merged[name] === undefined) delete merged[name];
-    const next = merged as { -readonly [K in keyof BootSession]: BootSession[K] };
+    const next = patched<BootSession>(current, { outcome: 'running', diagnosis: undefined, ...rest, lastStepAt: now });
+    if (later) {
+      next.stage = stage;
+      next.stages = { ...current.stages, [stage]: now };
+    }
     this.#put(next, keep || later || next.outcome !== current.outcome);
     return next;
   }

@@ -107,14 +107,14 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
 
       const answer = encodePacket(reply.message, replyLimit(request));
       // Before it leaves: the machine's next request, by TFTP, can be here before `send` has returned.
-      boot.step(reply.step);
+      const { step } = reply;
+      const data = { ...factsOfPacket(request), ...step.data };
+      boot.step({ ...step, text: `${describeClient(facts)}: ${step.text}`, data });
       await link.send(answer, reply.path, context.serverId);
       counts.replied++;
-      const { text, data } = reply.step;
-      log.info(
-        { mac: facts.mac, machine: context.machine?.name, interface: link.name, ...data },
-        `${facts.mac}: ${text}`,
-      );
+      // One line for an exchange: its end.
+      if (step.message === 'offer') return;
+      log.info({ machine: context.machine?.name, interface: link.name, ...data }, `${facts.mac}: ${step.text}`);
     } catch (error) {
       ignore(facts, request, error instanceof Error ? error.message : String(error));
       throw error;

@@ -1,4 +1,5 @@
 import { invalid } from './errors.js';
+import { hexOf } from './hex.js';
 
 /** An Ethernet address in lower case with colons, `52:54:00:00:00:01`. Made by parseMac or macFromBytes only. */
 export type Mac = string & { readonly __brand: 'Mac' };
@@ -20,7 +21,7 @@ export function parseMac(text: string, field = 'mac'): Mac {
 
 export function macFromBytes(bytes: Uint8Array): Mac | undefined {
   if (bytes.length < 6) return undefined;
-  return Array.from(bytes.subarray(0, 6), (b) => b.toString(16).padStart(2, '0')).join(':') as Mac;
+  return hexOf(bytes.subarray(0, 6), ':') as Mac;
 }
 
 export function macToBytes(mac: Mac): Uint8Array {

@@ -8,14 +8,14 @@ import { MACHINE_STATUSES } from './machine-resource.js';
 export class Metrics {
   readonly #deps: ApiDeps;
   readonly #startedAt: number;
-  /** By source, kind and level: words of ours, so their number is small. */
+  /** By source, kind and level: words of ours, so their number is small and nothing in them must be escaped. */
   readonly #events = new Map<string, number>();
 
   constructor(deps: ApiDeps) {
     this.#deps = deps;
     this.#startedAt = deps.clock();
     const unsubscribe = deps.events.subscribe(({ source, kind, level }) => {
-      const labels = `source="${escapeLabel(source)}",kind="${escapeLabel(kind)}",level="${escapeLabel(level)}"`;
+      const labels = `source="${source}",kind="${kind}",level="${level}"`;
       this.#events.set(labels, (this.#events.get(labels) ?? 0) + 1);
     });
     deps.closing.addEventListener('abort', unsubscribe, { once: true });

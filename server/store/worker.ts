@@ -14,6 +14,8 @@ const { path, limits }: WorkerData = workerData;
 const report = (message: Report): void => port.postMessage(message);
 
 const waiting = new WaitingCalls();
+const LINGER_MS = 5;
+let lingering: NodeJS.Timeout | undefined;
 let working = false;
 let closing = false;
 
@@ -24,9 +26,7 @@ try {
     const request: Request = JSON.parse(text);
     if (request.kind === 'close') closing = true;
     else waiting.add(request.calls);
-    // All messages that have arrived are delivered before the immediate runs: they form the group.
-    if (!working) setImmediate(drain, database, calls);
-    working = true;
+    if (!working) schedule(database, calls);
   });
   report({ kind: 'ready', migrated: database.migrated });
 } catch (error) {
@@ -34,17 +34,34 @@ try {
   port.close();
 }
 
+/**
+ * All messages that have arrived are delivered before an immediate runs: they form the group. What nobody waits for stays a
+ * moment longer, to share the transaction of the next lease: while a commit of its own waits for the disk, a lease would wait too.
+ */
+function schedule(database: OpenDatabase, calls: Calls): void {
+  clearTimeout(lingering);
+  if (waiting.empty && !closing) return;
+  if (waiting.pressing || closing) {
+    working = true;
+    setImmediate(drain, database, calls);
+  } else {
+    lingering = setTimeout(drain, LINGER_MS, database, calls);
+  }
+}
+
 /** One group, then a turn of the event loop: leases that came meanwhile go into the next one. */
 function drain(database: OpenDatabase, calls: Calls): void {
-  if (waiting.empty) {
-    working = false;
-    if (!closing) return;
+  working = true;
+  if (waiting.empty && closing) {
     database.close();
     port?.close();
     return;
   }
   commit(database, calls, waiting.nextGroup())
-    .then(() => setImmediate(drain, database, calls))
+    .then(() => {
+      working = false;
+      schedule(database, calls);
+    })
     .catch(die);
 }
 

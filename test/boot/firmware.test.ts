@@ -133,7 +133,7 @@ describe('what the first boots cannot show', () => {
       (event) => `${event.kind} ${event.message}`,
     );
     const loader = kinds.findIndex((text) => text.startsWith('tftp.sent') && text.includes('undionly.kpxe'));
-    const ipxe = kinds.findIndex((text, at) => at > loader && text.startsWith('dhcp.discover') && /ipxe/i.test(text));
+    const ipxe = kinds.findIndex((text, at) => at > loader && text.startsWith('dhcp.offer') && /ipxe/i.test(text));
     expect(loader).toBeGreaterThan(0);
     expect(ipxe).toBeGreaterThan(loader);
   });

@@ -1,3 +1,4 @@
+import { hexOf } from '../../domain/hex.js';
 import { formatIpv4, type Ipv4, ipv4FromOctets } from '../../domain/ipv4.js';
 import { WireError } from '../wire-error.js';
 import { readDomains, writeDomains } from './domains.js';
@@ -46,7 +47,7 @@ type KindTable = { readonly [K in OptionKind]: KindCodec<KindValues[K]> };
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-export const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+export const hex = (bytes: Uint8Array): string => hexOf(bytes);
 
 /** Control characters become escapes, so that a dump or an event keeps to one line. */
 export const quote = (text: string): string => JSON.stringify(text);
@@ -135,12 +136,18 @@ export function printKind<K extends OptionKind>(kind: K, bytes: Uint8Array, fiel
 function unsigned(size: 1 | 2 | 4): KindCodec<number> {
   const largest = 2 ** (8 * size) - 1;
   return {
-    read: (bytes, field) => exactly(bytes, size, field).reduce((sum, byte) => sum * 256 + byte, 0),
+    read: (bytes, field) => {
+      let sum = 0;
+      for (const byte of exactly(bytes, size, field)) sum = sum * 256 + byte;
+      return sum;
+    },
     write: (value, field) => {
       if (!Number.isInteger(value) || value < 0 || value > largest) {
         throw new WireError(field, `${value} is not a whole number from 0 to ${largest}`);
       }
-      return Uint8Array.from({ length: size }, (_, i) => Math.floor(value / 256 ** (size - 1 - i)) & 255);
+      const bytes = new Uint8Array(size);
+      for (let i = 0; i < size; i++) bytes[i] = value >>> (8 * (size - 1 - i));
+      return bytes;
     },
     print: String,
   };

@@ -74,10 +74,21 @@ export function optionRow(code: number): OptionRow | undefined {
   return BY_CODE.get(code);
 }
 
-/** `option 51 (lease-time)`: how errors and dumps name an option. */
-export function optionField(code: number): string {
+/** Made once: every packet needs a dozen, in case one of them is broken. */
+const FIELDS: readonly string[] = Array.from({ length: 256 }, (_, code) => {
   const row = BY_CODE.get(code);
   return row === undefined ? `option ${code}` : `option ${code} (${row.word})`;
+});
+
+const LENGTH_FIELDS: readonly string[] = FIELDS.map((field) => `${field}, length`);
+
+export function lengthField(code: number): string {
+  return LENGTH_FIELDS[code] ?? `option ${code}, length`;
+}
+
+/** `option 51 (lease-time)`: how errors and dumps name an option. */
+export function optionField(code: number): string {
+  return FIELDS[code] ?? `option ${code}`;
 }
 
 const CODES: ReadonlyMap<string, number> = new Map(Object.values(OPTIONS).map((row) => [row.word, row.code]));

@@ -2,7 +2,7 @@ import { Reader } from '../reader.js';
 import { WireError } from '../wire-error.js';
 import type { Writer } from '../writer.js';
 import { readKind, writeKind } from './option-kinds.js';
-import { OPTIONS, type OptionName, type OptionValue, optionField } from './option-table.js';
+import { lengthField, OPTIONS, type OptionName, type OptionValue, optionField } from './option-table.js';
 
 /** Code -> bytes in packet order. Bytes are read by kind only when asked for, so unknown or odd options survive untouched. */
 export type DhcpOptions = ReadonlyMap<number, Uint8Array>;
@@ -45,7 +45,7 @@ export function readOptionArea(bytes: Uint8Array, into: Map<number, Uint8Array>,
     if (code === PAD) continue;
     if (code === END) return;
     const field = optionField(code);
-    const length = reader.u8(`${field}, length`);
+    const length = reader.u8(lengthField(code));
     const piece = reader.bytes(length, field);
     const before = into.get(code);
     into.set(code, before === undefined ? piece : joined(before, piece));

@@ -213,10 +213,15 @@ function latin1(bytes: Uint8Array): string {
   return text;
 }
 
+const EMPTY = new Uint8Array(0);
+
 function fromLatin1(text: string, field: string): Uint8Array {
-  return Uint8Array.from(text, (char) => {
-    const code = char.charCodeAt(0);
+  if (text === '') return EMPTY;
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
     if (code === 0 || code > 255) throw new WireError(field, `holds the character U+${code.toString(16)}`);
-    return code;
-  });
+    bytes[i] = code;
+  }
+  return bytes;
 }

@@ -77,10 +77,11 @@ export function uuidOfOption97(bytes: Uint8Array): string | undefined {
     throw new WireError('option 97 (client-uuid)', `is ${bytes.length} bytes long instead of 17`);
   if (bytes[0] !== 0) return undefined;
   const raw = bytes.subarray(1);
-  if (raw.every((byte) => byte === 0) || raw.every((byte) => byte === 0xff)) return undefined;
-  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-  const text = hex(Uint8Array.from(order, (i) => raw[i] ?? 0));
-  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join('-');
+  const text = hex(raw);
+  if (/^(0+|f+)$/.test(text)) return undefined;
+  const pair = (at: number): string => text.slice(at * 2, at * 2 + 2);
+  const first = pair(3) + pair(2) + pair(1) + pair(0);
+  return `${first}-${pair(5)}${pair(4)}-${pair(7)}${pair(6)}-${text.slice(16, 20)}-${text.slice(20)}`;
 }
 
 /**
