@@ -41,10 +41,10 @@ async function expectProxyBoot(number: number, status: LabMachine): Promise<read
   const opened = Date.parse(status.boot?.openedAt ?? '');
   const script = events.find(({ kind }) => kind === 'http.script');
   expect(script?.data).toMatchObject({ nonce: true });
-  const seconds = ((Date.parse(status.boot?.stages.systems ?? '') - opened) / 1000).toFixed(1);
-  console.log(
-    `figures proxy ${status.boot?.firmware}, style ${status.proxyStyle ?? 'none'}: systems after ${seconds} s`,
+  const stages = Object.entries(status.boot?.stages ?? {}).map(
+    ([stage, at]) => `${stage} ${((Date.parse(at) - opened) / 1000).toFixed(1)}`,
   );
+  console.log(`figures proxy ${status.boot?.firmware}, style ${status.proxyStyle ?? 'none'}: ${stages.join(', ')}`);
   return events.map(({ kind, message }) => `${kind} ${message}`);
 }
 

@@ -7,8 +7,8 @@ import type { Lines } from '../../server/boot/machine-reports.js';
 import type { Digest } from '../../server/domain/digest.js';
 import type { BootEvent } from '../../server/domain/event.js';
 import type { Image, ImagePart } from '../../server/domain/image.js';
-import { parseCidr, parseIpv4 } from '../../server/domain/ipv4.js';
-import { parseMac } from '../../server/domain/mac.js';
+import { type Ipv4, parseCidr, parseIpv4 } from '../../server/domain/ipv4.js';
+import { type Mac, parseMac } from '../../server/domain/mac.js';
 import type { Machine } from '../../server/domain/machine.js';
 import type { Store } from '../../server/domain/ports.js';
 import type { Role } from '../../server/domain/role.js';
@@ -77,6 +77,7 @@ export async function startCore(
     readonly dir?: string;
     readonly now?: number;
     readonly machines?: readonly Machine[];
+    readonly neighbour?: (address: Ipv4) => Mac | undefined;
   } = {},
 ): Promise<TestCore> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'anybios-core-'));
@@ -151,6 +152,7 @@ export async function startCore(
     },
     renderText: (name, template, data) => compileTemplate(name, template)(data),
     leaseAddress: () => undefined,
+    ...(options.neighbour === undefined ? {} : { neighbour: options.neighbour }),
     renewLease: async (whose) => void renewed.push(whose),
     log,
     clock: () => time.now,
