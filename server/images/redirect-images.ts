@@ -9,8 +9,8 @@ export function redirectHere(request: IncomingMessage, response: ServerResponse)
   const target = 'originalUrl' in request ? String(request.originalUrl) : (request.url ?? '');
   response.setHeader('Connection', 'close');
   const path = target.replace(/^https?:\/\/[^/?#]+/i, '');
-  // `//name` would be a redirect to another server (RFC 3986, section 4.2).
-  const canFollow = (request.method === 'GET' || request.method === 'HEAD') && /^\/(?!\/)/.test(path);
+  // `//name` would be a redirect to another server (RFC 3986, section 4.2), and browsers read `/\name` as the same.
+  const canFollow = (request.method === 'GET' || request.method === 'HEAD') && /^\/(?![/\\])/.test(path);
   const body = 'ask for this on a new connection\n';
   response
     .writeHead(canFollow ? 307 : 421, {
