@@ -52,17 +52,17 @@ test('a BIOS ROM that is iPXE gets its script in the proxy offer', async () => {
   const status = await lab.up(machine(1));
   const steps = await expectProxyBoot(1, status);
   expect(steps).toContainEqual(
-    expect.stringMatching(/^dhcp.offer offered http:\/\/10\.77\.0\.1:8080\/boot\/ipxe\/\S+, no address/),
+    expect.stringMatching(/^dhcp.offer .*offered http:\/\/10\.77\.0\.1:8080\/boot\/ipxe\/\S+, no address/),
   );
-  expect(steps).toContainEqual(expect.stringMatching(/^dhcp.request takes 10\.77\.0\.1\d\d, given by 10\.77\.0\.2/));
+  expect(steps).toContainEqual(expect.stringMatching(/^dhcp.request .*takes 10\.77\.0\.1\d\d, given by 10\.77\.0\.2/));
   expect(await lab.inside('curl', '-sS', '--fail', `http://${status.currentAddress}/`)).toBe('web on n1\n');
 });
 
 test('a UEFI ROM (OVMF) asks for its file on port 4011', async () => {
   const status = await lab.up(machine(2));
   const steps = await expectProxyBoot(2, status);
-  expect(steps).toContainEqual(expect.stringMatching(/^dhcp.offer offered snponly.efi \(second-leg\), no address/));
-  expect(steps).toContainEqual(expect.stringMatching(/^dhcp.ack given snponly.efi on port 4011/));
+  expect(steps).toContainEqual(expect.stringMatching(/^dhcp.offer .*offered snponly.efi \(second-leg\), no address/));
+  expect(steps).toContainEqual(expect.stringMatching(/^dhcp.ack .*given snponly.efi on port 4011/));
   expect(status).toMatchObject({ proxyStyle: 'second-leg', proxyStyleProven: true });
 });
 
@@ -79,7 +79,7 @@ describe('a BIOS ROM that is not iPXE (QEMU’s, its marks taken off on the way)
     const status = await lab.up(machine(3));
     const steps = await expectProxyBoot(3, status);
     expect(steps).toContainEqual(
-      expect.stringMatching(/^dhcp.offer offered undionly.kpxe \(first-offer\), no address/),
+      expect.stringMatching(/^dhcp.offer .*offered undionly.kpxe \(first-offer\), no address/),
     );
     expect(steps).toContainEqual(expect.stringMatching(/^tftp.sent sent undionly.kpxe/));
     expect(status).toMatchObject({ proxyStyle: 'first-offer', proxyStyleProven: true });
