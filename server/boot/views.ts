@@ -182,7 +182,7 @@ export class Views {
 
   /** The DHCP options that people set for it, and where. */
   #options(mac: Mac, machine: Machine | undefined, subnet: Subnet | undefined): ExplainLine[] {
-    if (subnet?.mode !== 'full') return [];
+    if (subnet !== undefined && subnet.mode !== 'full') return [];
     const role = this.#deps.boot.roleOf({ mac, client: 'os', ...evidenceOf(machine) });
     return Array.from(chosenOptions({ subnet, role, machine }).values(), (option) => ({
       what: optionName(option),

@@ -19,14 +19,15 @@ export interface ChosenOption {
 }
 
 export interface OptionPlace {
-  readonly subnet: Pick<Subnet, 'cidr' | 'options' | 'router'>;
+  /** Absent: not known yet. */
+  readonly subnet?: Pick<Subnet, 'cidr' | 'options' | 'router'> | undefined;
   readonly role?: Pick<Role, 'name' | 'options'> | undefined;
   readonly machine?: Pick<Machine, 'name' | 'options'> | undefined;
 }
 
 /** The options that people set, each from the nearest place that sets it: machine, then role, then subnet. */
 export function chosenOptions({ subnet, role, machine }: OptionPlace): ReadonlyMap<number, ChosenOption> {
-  if (subnet.options === undefined && role?.options === undefined && machine?.options === undefined) return NONE;
+  if (subnet?.options === undefined && role?.options === undefined && machine?.options === undefined) return NONE;
   const chosen = new Map<number, ChosenOption>();
   const add = (words: DhcpOptionWords | undefined, source: string): void => {
     if (words === undefined) return;
@@ -37,11 +38,11 @@ export function chosenOptions({ subnet, role, machine }: OptionPlace): ReadonlyM
       if (bytes !== undefined) chosen.set(code, { code, bytes, key, value, source });
     }
   };
-  add(subnet.options, `subnet ${formatCidr(subnet.cidr)}`);
+  if (subnet !== undefined) add(subnet.options, `subnet ${formatCidr(subnet.cidr)}`);
   add(role?.options, `role ${role?.name}`);
   add(machine?.options, `machine ${machine?.name}`);
   const routes = chosen.get(OPTIONS.routes.code);
-  if (routes !== undefined) chosen.set(routes.code, withDefaultRoute(routes, chosen, subnet.router));
+  if (routes !== undefined) chosen.set(routes.code, withDefaultRoute(routes, chosen, subnet?.router));
   return chosen;
 }
 

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Machine } from '../../server/domain/machine.js';
 import {
   address,
   answerValue,
   elsewhere,
   lines,
   mac,
+  machine,
   startCore,
   strangerMac,
   type TestCore,
@@ -377,6 +379,27 @@ describe('unknown machines', () => {
   });
 });
 
+describe('a machine that is told by its port', () => {
+  const relay = { circuitId: '7037' };
+  const pinned: Machine = { name: 'node1', macs: [], relay: { circuitId: 'p7' }, role: 'web', labels: {} };
+
+  test('boots with whatever card is plugged in there; the same card elsewhere is nobody', async () => {
+    await core.close();
+    core = await startCore({ machines: [pinned] });
+    expect(() => core.views.explain('node1')).toThrow('has no MAC and was never seen');
+    core.dora('pxe', { mac: strangerMac, relay });
+    const text = await script(address, '52-54-00-00-00-99');
+    expect(text).toContain('chroot=/systems/web');
+    expect(nonceOf(text)).not.toBe('');
+    expect(core.views.explain('node1').lines[0]).toMatchObject({ why: 'told by the port it is plugged into: p7' });
+    expect(core.boot.machineOf({ mac: strangerMac, client: 'pxe', relay: { circuitId: '7038' } })).toBeUndefined();
+    // After a restart its script and its renewals are still its own.
+    core = await core.restart();
+    expect(core.boot.machineOf({ mac: strangerMac, client: 'os', renewing: true })?.name).toBe('node1');
+    expect(core.boot.machineOf({ mac: strangerMac })?.name).toBe('node1');
+  });
+});
+
 describe('loader', () => {
   const uefi = { mac, client: 'pxe', arch: 7 } as const;
   test('auto: shim until Secure Boot was reported off; forgotten when a loader leads nowhere', async () => {
@@ -420,6 +443,41 @@ describe('loader', () => {
     core.now += 1000;
     core.dora('http', { arch: 16 });
     expect(core.sessions.of('node1')).toMatchObject({ outcome: 'failed', diagnosis: { name: 'secure-boot-http' } });
+  });
+
+  test('a boot file of the site: a URL under /files, its fetch is the loader stage, and explain says where it was set', async () => {
+    await core.close();
+    core = await startCore({
+      machines: [
+        { ...machine, bootFiles: { '19': 'arm/my.efi', default: 'other.efi' }, options: { ntp: ['10.77.0.9'] } },
+      ],
+    });
+    const arm = { mac, client: 'http', arch: 19 } as const;
+    expect(core.boot.bootOffer(arm, { mode: 'full' })).toMatchObject({
+      loader: 'site',
+      file: 'http://10.77.0.1:8080/files/arm/my.efi',
+    });
+    core.dora('http', { arch: 19 });
+    core.boot.transfer({
+      requester: { protocol: 'http', address },
+      name: 'files/arm/my.efi',
+      phase: 'sent',
+      bytes: 1,
+      total: 1,
+      milliseconds: 1,
+    });
+    expect(core.sessions.of('node1')?.stage).toBe('loader');
+    const { lines: explained } = core.views.explain('node1');
+    expect(explained).toContainEqual({
+      what: 'ARM 64-bit UEFI HTTP gets',
+      value: 'http://10.77.0.1:8080/files/arm/my.efi',
+      why: 'machine node1 has role web; ARM 64-bit UEFI HTTP (arch 19), bootFiles.19 set on the machine',
+    });
+    expect(explained).toContainEqual({
+      what: 'option 42 (ntp-servers)',
+      value: '10.77.0.9',
+      why: 'set on the machine node1',
+    });
   });
 
   test('the same loader three times in a row is a chainload loop', async () => {

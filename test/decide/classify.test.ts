@@ -36,6 +36,34 @@ describe('who sent it', () => {
     'several architectures: the first is meant': [{ ...client.uefi, clientArch: [16, 7] }, { arch: 16 }],
     'a host name': [{ hostName: 'node-1.lab' }, { hostname: 'node-1.lab' }],
   };
+  test('a Raspberry Pi says it is a BIOS PC: its MAC tells', () => {
+    const packet = request('b8:27:eb:00:00:01', { messageType: 'discover', ...client.bios });
+    expect(classifyDhcp(packet)).toMatchObject({ client: 'pxe', arch: 41 });
+    const running = request('b8:27:eb:00:00:01', { messageType: 'discover', vendorClass: 'udhcp' });
+    expect(classifyDhcp(running)).not.toHaveProperty('arch');
+  });
+
+  test('iPXE: what its build can do', () => {
+    const ipxe = new Map([
+      [235, Uint8Array.of(1, 21, 1)],
+      [20, Uint8Array.of(1)],
+    ]);
+    expect(facts({ messageType: 'discover', ...client.uefi, ipxe })).toMatchObject({
+      ipxe: { version: '1.21.1', features: ['https'] },
+    });
+  });
+
+  test('client id and relay port, in hex', () => {
+    const relayAgent = new Map([
+      [1, utf8('p1')],
+      [2, Uint8Array.of(0, 1)],
+    ]);
+    expect(facts({ messageType: 'discover', clientId: Uint8Array.of(1, 2), relayAgent })).toMatchObject({
+      clientId: '0102',
+      relay: { circuitId: '7031', remoteId: '0001' },
+    });
+  });
+
   test.each(Object.entries(rows))('%s', (_sentence, [options, expected]) => {
     expect(facts({ messageType: 'discover', ...options })).toMatchObject({ mac: MAC, ...expected });
   });

@@ -250,3 +250,64 @@ test('property: whatever the clients send, no address is ever leased to two of t
     { numRuns: 300, seed: 20261121 },
   );
 });
+
+test('property: a storm of DISCOVERs: no address is offered to two machines while another is free, and all are answered', async () => {
+  const storm = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 60 });
+  await fc.assert(
+    fc.asyncProperty(storm, async (senders) => {
+      const site = new RuleSite({ subnet: { pools: [parseRange('10.77.0.100-10.77.0.107')] } });
+      const offers = new Map<string, string>();
+      for (const sender of senders) {
+        const answer = await site.discover(`52:54:00:00:00:${sender.toString(16).padStart(2, '0')}`);
+        expect(answer).toMatch(/^offer 10\.77\.0\.10[0-7]$/);
+        const before = Array.from(offers).find(([, address]) => address === answer)?.[0];
+        // Only when all eight are offered the oldest offer is given away.
+        if (before !== undefined && before !== String(sender)) {
+          expect(new Set(offers.values()).size).toBe(8);
+          expect([...offers.keys()][0]).toBe(before);
+          offers.delete(before);
+        }
+        const again = offers.get(String(sender));
+        if (again !== undefined) expect(again).toBe(answer);
+        // An offer that is repeated counts from the repetition.
+        offers.delete(String(sender));
+        offers.set(String(sender), answer);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+describe('machines that are told by their port or client id', () => {
+  const told: Machine = { name: 'node9', macs: [], clientId: 'node-9', address: RESERVED, labels: {} };
+
+  test('a new network card gets the reserved address at once; a listed second card does not', async () => {
+    const site = new RuleSite({ machines: [told] });
+    site.boot.machineOf = () => told;
+    await bound(site, A, RESERVED);
+    await bound(site, B, RESERVED);
+    const listed = { ...told, macs: [parseMac(B), parseMac(C)] };
+    site.boot.machines = [listed];
+    site.boot.machineOf = () => listed;
+    expect(await site.discover(C)).toBe('offer 10.77.0.100');
+  });
+});
+
+test('a machine that becomes known leaves the pool for unknown ones at its next DISCOVER, and is renewed until then', async () => {
+  const pools = [
+    { ...parseRange('10.77.0.100-10.77.0.101'), for: 'unknown' as const },
+    { ...parseRange('10.77.0.50-10.77.0.51'), for: 'known' as const },
+  ];
+  const site = new RuleSite({ subnet: { pools } });
+  await bound(site, A, FIRST);
+  site.boot.machines = [{ name: 'node1', macs: [parseMac(A)], labels: {} }];
+  expect(await site.renew(A, FIRST)).toBe('ack 10.77.0.100');
+  await bound(site, A, ip('10.77.0.50'));
+});
+
+test('an address that is excluded later is left at the next DISCOVER', async () => {
+  const site = new RuleSite();
+  await bound(site, A, FIRST);
+  site.leases.configure([{ ...site.subnet, exclude: [{ first: FIRST, last: FIRST }] }]);
+  await bound(site, A, SECOND);
+});

@@ -33,6 +33,16 @@ describe('what each firmware is told (docs/hardware.md)', () => {
     expect(option(message, 'vendorOptions')).toEqual(new Map([[6, Uint8Array.of(8)]]));
   });
 
+  test('Raspberry Pi: the menu that its ROM looks for, and where its files lie', () => {
+    const boot = new SiteBoot();
+    boot.bootOffer = (): BootOffer => ({ kind: 'loader', file: 'bootcode.bin', loader: 'site', reason: 'test' });
+    const pi = request('dc:a6:32:00:00:01', { messageType: 'discover', ...client.bios });
+    const { message } = reply(pi, new RuleSite(), boot);
+    expect(Buffer.from(message.options.get(43) ?? []).toString('latin1')).toContain('Raspberry Pi Boot');
+    expect(option(message, 'vendorClass')).toBe('PXEClient');
+    expect([option(message, 'tftpServerName'), formatIpv4(message.siaddr)]).toEqual(['10.77.0.1', '10.77.0.1']);
+  });
+
   test('x64 UEFI PXE: the same names, without class and discovery control', () => {
     const { message } = reply(discover(client.uefi));
     expect([formatIpv4(message.siaddr), message.file]).toEqual(['10.77.0.1', 'shimx64.efi']);

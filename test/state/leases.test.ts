@@ -214,6 +214,87 @@ describe('free addresses', () => {
   });
 });
 
+describe('pools by kind, and exclusions', () => {
+  const pool = (text: string, kind?: 'known' | 'unknown') => ({
+    ...parseRange(text),
+    ...(kind === undefined ? {} : { for: kind }),
+  });
+  const take = (leases: LeaseBook, net: Subnet, known: boolean, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => {
+      const address = leases.free(net, NOW, known);
+      if (address !== undefined) leases.hold(address, mac(i + (known ? 100 : 0)), NOW);
+      return address === undefined ? 'none' : (formatIpv4(address).split('.')[3] ?? '');
+    });
+
+  test('known and unknown machines have pools of their own, and share the rest', () => {
+    const { leases, net } = book({
+      pools: [
+        pool('10.77.0.10-10.77.0.10'),
+        pool('10.77.0.20-10.77.0.20', 'known'),
+        pool('10.77.0.30-10.77.0.30', 'unknown'),
+      ],
+    });
+    expect(take(leases, net, true, 2)).toEqual(['20', '10']);
+    expect(take(leases, net, false, 1)).toEqual(['30']);
+    expect([leases.inPool(ip('10.77.0.20'), false), leases.inPool(ip('10.77.0.20'), true)]).toEqual([false, true]);
+  });
+
+  test('a flood of unknown machines never gets what is offered to known ones', () => {
+    const { leases, net } = book({ pools: [pool('10.77.0.20-10.77.0.20', 'known')] });
+    expect(take(leases, net, true, 1)).toEqual(['20']);
+    expect(leases.free(net, NOW, false)).toBeUndefined();
+  });
+
+  test('excluded addresses and ranges are left out', () => {
+    const { leases, net } = book({
+      pools: [pool('10.77.0.10-10.77.0.16')],
+      subnet: {
+        exclude: [parseRange('10.77.0.11-10.77.0.12'), pool('10.77.0.14-10.77.0.14'), pool('10.77.0.9-10.77.0.10')],
+      },
+    });
+    expect(take(leases, net, false, 3)).toEqual(['13', '15', '16']);
+    expect(leases.inPool(ip('10.77.0.12'), false)).toBe(false);
+  });
+
+  test('a /12 with 500 exclusions: an address costs the same as in a small pool', () => {
+    const cidr = parseCidr('10.16.0.0/12');
+    const exclude = Array.from({ length: 500 }, (_, i) => {
+      const first = (ip('10.16.0.8') + i * 1024) as Ipv4;
+      return { first, last: (first + 511) as Ipv4 };
+    });
+    const { leases, net } = book({
+      subnet: { cidr, router: ip('10.16.0.1'), exclude, pools: [parseRange('10.16.0.2-10.31.255.254')] },
+    });
+    let looks = 0;
+    const time = (count: number): number => {
+      const begin = performance.now();
+      for (let i = 0; i < count; i++) {
+        const address = leases.free(net, NOW) ?? ip('0.0.0.0');
+        if (exclude.some(({ first, last }) => address >= first && address <= last)) expect.fail(formatIpv4(address));
+        leases.hold(address, mac(looks++), NOW);
+      }
+      return performance.now() - begin;
+    };
+    const first = time(2000);
+    time(60_000);
+    // A walk over the pool or over what was given would be 30 times as long by now.
+    expect(time(2000)).toBeLessThan(first * 10 + 50);
+  });
+});
+
+test('release by hand: a lease and a quarantine end, and the address is found again', async () => {
+  const store = new MemoryLeases();
+  const held = [lease(FIRST, A), lease(ip('10.77.0.101'), B, { state: 'declined' })];
+  for (const one of held) store.rows.set(one.address, one);
+  const { leases, net } = book({ leases: held, store, pools: [parseRange('10.77.0.100-10.77.0.101')] });
+  expect(leases.free(net, NOW)).toBeUndefined();
+  expect(await leases.release(FIRST, NOW)).toMatchObject({ state: 'released', expiresAt: NOW });
+  expect(leases.free(net, NOW)).toBe(FIRST);
+  expect(await leases.release(ip('10.77.0.101'), NOW)).toMatchObject({ state: 'released' });
+  expect(await leases.release(ip('10.77.0.99'), NOW)).toBeUndefined();
+  expect(store.rows.get(FIRST)?.state).toBe('released');
+});
+
 describe('a machine with a static address renews by heartbeats', () => {
   test('writes only when half of the time is over, and also revives an ended lease', async () => {
     const store = new MemoryLeases();
