@@ -6,10 +6,14 @@ import { Router } from 'express';
 import { type Logger, pino } from 'pino';
 import { createBootCore } from './boot/create-boot-core.js';
 import { type Config, serverAddress } from './config.js';
+import { DhcpMetrics } from './dhcp/dhcp-metrics.js';
 import { neighbourOf } from './dhcp/neighbours.js';
+import { PacketGuard } from './dhcp/packet-guard.js';
+import { PoolWatch } from './dhcp/pool-watch.js';
 import { createDhcpServer } from './dhcp/server.js';
 import { WireWatch } from './dhcp/wire-watch.js';
 import { AnybiosError } from './domain/errors.js';
+import type { NewEvent } from './domain/event.js';
 import { formatIpv4 } from './domain/ipv4.js';
 import type { Mac } from './domain/mac.js';
 import type { Store } from './domain/ports.js';
@@ -28,6 +32,7 @@ import { assetsDir, packageRoot, profilesDir } from './paths.js';
 import { loadProfiles } from './render/profiles.js';
 import { compileTemplate, type Template } from './render/renderer.js';
 import { LeaseBook } from './state/leases.js';
+import { poolUsage } from './state/pool-usage.js';
 import { State } from './state/state.js';
 import { openStore } from './store/open-store.js';
 import { createTftpServer } from './tftp/server.js';
@@ -43,6 +48,9 @@ export interface RunningServer {
   /** Ends in the reverse order of the start; what was promised to a machine is on disk before this resolves. */
   close(): Promise<void>;
 }
+
+/** Reads every lease: 100,000 take a few milliseconds. */
+const POOL_CHECK_MS = 2000;
 
 /** A line waits this long for others; written one by one they would cost a boot storm a tenth of its time. */
 const LOG_FLUSH_MS = 100;
@@ -144,6 +152,7 @@ async function start(
     await core.events.flush();
   });
 
+  const dhcpMetrics = new DhcpMetrics();
   const closing = new AbortController();
   const waitingFor = new Set(['HTTP', 'TFTP', 'DHCP']);
   const httpLog = log.child({ part: 'http' });
@@ -161,6 +170,7 @@ async function start(
     },
     templateFault,
     clock,
+    moreMetrics: () => dhcpMetrics.lines(),
     notReady: () => [...waitingFor].map((part) => `${part} is not listening yet`),
     closing: closing.signal,
     machineRoutes: [
@@ -200,6 +210,13 @@ async function start(
   waitingFor.delete('TFTP');
 
   const dhcpLog = log.child({ part: 'dhcp' });
+  const record = (event: Omit<NewEvent, 'at'>): void => core.events.record(event);
+  const pools = new PoolWatch({
+    usage: () => poolUsage(current.dhcp.subnets, leases.all(), Math.floor(clock() / 1000)),
+    record,
+  });
+  const poolTimer = setInterval(() => pools.check(), POOL_CHECK_MS);
+  closers.push(async () => clearInterval(poolTimer));
   const dhcp = createDhcpServer({
     interfaces: config.listen.interfaces,
     subnets: config.dhcp.subnets,
@@ -209,7 +226,9 @@ async function start(
     leases,
     clock,
     log: dhcpLog,
-    watch: new WireWatch({ record: (event) => core.events.record(event), clock, log: dhcpLog }),
+    watch: new WireWatch({ record, clock, log: dhcpLog }),
+    guard: new PacketGuard({ record, clock }),
+    metrics: dhcpMetrics,
   });
   await dhcp.start();
   closers.push(() => dhcp.close());

@@ -8,11 +8,14 @@ import { describeArch } from '../domain/arch.js';
 import { contains, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { DhcpMode, ServerIdentity, Subnet } from '../domain/site.js';
 import type { LeaseBook } from '../state/leases.js';
+import { MESSAGE_TYPES } from '../wire/dhcp/option-kinds.js';
 import { getOption } from '../wire/dhcp/options.js';
 import { type DhcpPacket, decodePacket, encodePacket, replyLimit } from '../wire/dhcp/packet.js';
 import { relayInfo } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
+import type { DhcpMetrics } from './dhcp-metrics.js';
 import { type DhcpSite, needsLink, needsSecondLeg } from './links-needed.js';
+import type { PacketGuard } from './packet-guard.js';
 import { type OpenSecondLeg, openSecondLeg, type SecondLegLink, type SecondLegPeer } from './second-leg.js';
 import { type DhcpLink, type OpenDhcpLink, openDhcpLink, presentAddresses } from './socket.js';
 import type { WireWatch } from './wire-watch.js';
@@ -40,6 +43,9 @@ export interface DhcpServerOptions {
   readonly openSecondLeg?: OpenSecondLeg;
   /** Told of every packet, for what it says about the network. */
   readonly watch?: Pick<WireWatch, 'heard' | 'start' | 'stop'>;
+  /** Asked before a packet is read; told of those that cannot be read. */
+  readonly guard?: Pick<PacketGuard, 'admits' | 'malformed'>;
+  readonly metrics?: Pick<DhcpMetrics, 'count' | 'took'>;
 }
 
 /** How often each end of an exchange was reached, since the start. */
@@ -78,6 +84,8 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
 
   /** One packet, whole story: decode, look up, decide, save, encode and send. */
   async function serve(bytes: Uint8Array, link: DhcpLink): Promise<void> {
+    if (options.guard?.admits(bytes, link.name) === false) return options.metrics?.count('any', 'limited');
+    const began = performance.now();
     const request = decodePacket(bytes);
     const facts = classifyDhcp(request);
     try {
@@ -108,10 +116,12 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       const answer = encodePacket(reply.message, replyLimit(request));
       // Before it leaves: the machine's next request, by TFTP, can be here before `send` has returned.
       const { step } = reply;
-      const data = { ...factsOfPacket(request), ...step.data };
+      const data = { ...factsOfPacket(request), ...factsOfBuild(facts), ...step.data };
       boot.step({ ...step, text: `${describeClient(facts)}: ${step.text}`, data });
       await link.send(answer, reply.path, context.serverId);
       counts.replied++;
+      options.metrics?.count(wordOf(request), step.message);
+      options.metrics?.took(performance.now() - began);
       // One line for an exchange: its end.
       if (step.message === 'offer') return;
       log.info({ machine: context.machine?.name, interface: link.name, ...data }, `${facts.mac}: ${step.text}`);
@@ -169,6 +179,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
 
   function ignore(facts: DhcpFacts, request: DhcpPacket, reason: string, quiet = false): void {
     counts.ignored++;
+    options.metrics?.count(wordOf(request), 'ignored');
     if (quiet) return;
     boot.step({ facts, message: 'ignored', text: `ignored: ${reason}`, data: { ...factsOfPacket(request), reason } });
   }
@@ -196,6 +207,8 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   function failed(error: unknown, link: Pick<DhcpLink, 'name'>): void {
     if (error instanceof WireError) {
       counts.malformed++;
+      options.metrics?.count('any', 'malformed');
+      options.guard?.malformed(error.field, error.message, link.name);
       // At most one line a second: whoever sends broken packets must not fill the disk.
       if (options.clock() - malformedLoggedAt < 1000) return;
       malformedLoggedAt = options.clock();
@@ -313,6 +326,11 @@ function describeClient(facts: DhcpFacts): string {
 function factsOfBuild({ ipxe }: DhcpFacts): Readonly<Record<string, string>> {
   if (ipxe === undefined) return {};
   return { ...(ipxe.version === undefined ? {} : { ipxe: ipxe.version }), features: ipxe.features.join(' ') };
+}
+
+/** For counting: never throws, whatever option 53 holds. */
+function wordOf(request: DhcpPacket): string {
+  return MESSAGE_TYPES[(request.options.get(53)?.[0] ?? 0) - 1] ?? 'other';
 }
 
 function factsOfPacket(request: DhcpPacket): Readonly<Record<string, string | number>> {

@@ -100,6 +100,8 @@ export interface ApiDeps {
   readonly templateFault: (text: string) => string | undefined;
   /** Epoch milliseconds. */
   readonly clock: () => number;
+  /** Lines for /metrics of parts that the API knows nothing of. */
+  readonly moreMetrics?: () => readonly string[];
   /** What is not ready yet, as sentences; empty = ready. */
   readonly notReady: () => readonly string[];
   /** Aborted when the server shuts down: event streams end. */

@@ -1,3 +1,5 @@
+import { formatCidr } from '../domain/ipv4.js';
+import { type PoolUsage, poolUsage } from '../state/pool-usage.js';
 import type { ApiDeps } from './api-deps.js';
 import { MACHINE_STATUSES } from './machine-resource.js';
 
@@ -19,6 +21,26 @@ export class Metrics {
       this.#events.set(labels, (this.#events.get(labels) ?? 0) + 1);
     });
     deps.closing.addEventListener('abort', unsubscribe, { once: true });
+  }
+
+  #pools(nowSeconds: number): readonly string[] {
+    const usage = poolUsage(this.#deps.subnets, this.#deps.leases(), nowSeconds);
+    const rows = (pick: (row: PoolUsage) => number): [string, number][] =>
+      usage.map((row) => [`subnet="${formatCidr(row.cidr)}"`, pick(row)]);
+    return [
+      ...metric(
+        'anybios_pool_addresses',
+        'gauge',
+        'Addresses in the pools of a subnet.',
+        rows(({ size }) => size),
+      ),
+      ...metric(
+        'anybios_pool_used',
+        'gauge',
+        'Of these, leased or in quarantine.',
+        rows(({ used }) => used),
+      ),
+    ];
   }
 
   text(): string {
@@ -46,6 +68,8 @@ export class Metrics {
       ...metric('anybios_events_total', 'counter', 'Events since the server started.', this.#events),
       ...metric('anybios_machines', 'gauge', 'Machines by status.', labelled('status', machines)),
       ...metric('anybios_leases', 'gauge', 'Leases by state.', labelled('state', leaseStates)),
+      ...this.#pools(Math.floor(now / 1000)),
+      ...(this.#deps.moreMetrics?.() ?? []),
       ...metric('process_cpu_seconds_total', 'counter', 'Processor time of the process.', [
         ['', (cpu.user + cpu.system) / 1e6],
       ]),
