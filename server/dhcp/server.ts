@@ -15,6 +15,7 @@ import { relayInfo } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
 import type { DhcpMetrics } from './dhcp-metrics.js';
 import { type DhcpSite, needsLink, needsSecondLeg } from './links-needed.js';
+import { NewAddresses } from './new-addresses.js';
 import type { PacketGuard } from './packet-guard.js';
 import { type OpenSecondLeg, openSecondLeg, type SecondLegLink, type SecondLegPeer } from './second-leg.js';
 import { type DhcpLink, type OpenDhcpLink, openDhcpLink, presentAddresses } from './socket.js';
@@ -77,6 +78,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const counts: DhcpCounts = { received: 0, replied: 0, ignored: 0, malformed: 0, failed: 0 };
   const links = new Map<string, DhcpLink>();
   const secondLegs = new Map<string, SecondLegLink>();
+  const newAddresses = new NewAddresses(boot, leases);
   let ownAddresses: readonly Ipv4[] = [];
   let closing = false;
   const underway = new Set<Promise<void>>();
@@ -99,7 +101,10 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       options.watch?.heard(request, { interface: link.name, mode, ownAddresses, subnets: site.subnets });
       announce(request, context);
 
-      const decision = decideDhcp(request, context);
+      let decision = decideDhcp(request, context);
+      if (decision.kind === 'reply' && decision.isNew === true && context.subnet.probeMs !== undefined) {
+        decision = await newAddresses.checked(decision, request, context, link, () => decideDhcp(request, context));
+      }
       if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision.quiet);
       if (decision.kind === 'note') return boot.step(decision.step);
       if (decision.kind === 'record') {

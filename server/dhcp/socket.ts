@@ -4,7 +4,9 @@ import { networkInterfaces } from 'node:os';
 import type { ReplyPath } from '../decide/reply-path.js';
 import { unavailable } from '../domain/errors.js';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../domain/ipv4.js';
+import type { Mac } from '../domain/mac.js';
 import { encodeUdpFrame } from '../wire/udp-frame.js';
+import { openArpProbe } from './arp-probe.js';
 import { openLinkSender, openUdpOnInterface, sendUdp } from './native-sockets.js';
 
 export const SERVER_PORT = 67;
@@ -16,6 +18,8 @@ export interface DhcpLink {
   readonly addresses: readonly Ipv4[];
   /** Rejects when the kernel refuses the datagram. `from` is our address on this link. */
   send(bytes: Uint8Array, path: ReplyPath, from: Ipv4): Promise<void>;
+  /** Who answers for an address on this wire, other than `asker`; absent: it cannot be asked. */
+  ownerOf?(address: Ipv4, asker: Mac, milliseconds: number): Promise<Mac | undefined>;
   close(): Promise<void>;
 }
 
@@ -31,6 +35,7 @@ export type OpenDhcpLink = (name: string, events: LinkEvents) => Promise<DhcpLin
 export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   const addresses = addressesOf(name);
   const sender = openLinkSender(name);
+  const arp = openArpProbe(name);
   const socket = createSocket({ type: 'udp4' });
   let fd = -1;
   let link: DhcpLink | undefined;
@@ -45,6 +50,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
     await listening;
   } catch (error) {
     sender.close();
+    arp.close();
     socket.close();
     throw error;
   }
@@ -72,7 +78,9 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
           );
       }
     },
+    ownerOf: (address, asker, milliseconds) => arp.ownerOf(address, asker, milliseconds),
     async close() {
+      arp.close();
       fd = -1;
       sender.close();
       const closed = once(socket, 'close');

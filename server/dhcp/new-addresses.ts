@@ -1,0 +1,88 @@
+import type { DhcpBoot } from '../boot/contract.js';
+import { step } from '../decide/answer.js';
+import type { DhcpContext, DhcpDecision } from '../decide/dhcp-decision.js';
+import { contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
+import type { Mac } from '../domain/mac.js';
+import { HOLD_SECONDS, type LeaseBook } from '../state/leases.js';
+import type { DhcpPacket } from '../wire/dhcp/packet.js';
+import type { DhcpLink } from './socket.js';
+
+/** A wire on which so many addresses in a row are taken is no wire to give addresses on. */
+const MOST_PROBES = 3;
+
+/**
+ * Looks on the wire for the owner of a new address before it is offered (`probe` of the subnet). The address is held meanwhile,
+ * other packets go on. One that somebody has is quarantined and another is chosen.
+ */
+export class NewAddresses {
+  readonly #boot: Pick<DhcpBoot, 'step'>;
+  readonly #leases: LeaseBook;
+  /** By address and NIC: a DISCOVER that is repeated waits for the same answer. */
+  readonly #asked = new Map<string, { readonly at: number; readonly owner: Promise<Mac | undefined> }>();
+
+  constructor(boot: Pick<DhcpBoot, 'step'>, leases: LeaseBook) {
+    this.#boot = boot;
+    this.#leases = leases;
+  }
+
+  /** The decision to carry out; `decide` makes another one after a quarantine. */
+  async checked(
+    first: DhcpDecision,
+    request: DhcpPacket,
+    context: DhcpContext,
+    link: Pick<DhcpLink, 'addresses' | 'ownerOf'>,
+    decide: () => DhcpDecision,
+  ): Promise<DhcpDecision> {
+    const { subnet, facts, now } = context;
+    const { probeMs } = subnet;
+    // Behind a relay there is no ARP.
+    const isHere = request.giaddr === UNSPECIFIED && link.addresses.some((own) => contains(subnet.cidr, own));
+    if (probeMs === undefined || link.ownerOf === undefined || !isHere) return first;
+    let decision = first;
+    for (let probes = 0; probes < MOST_PROBES; probes++) {
+      if (decision.kind !== 'reply' || decision.hold === undefined || decision.isNew !== true) return decision;
+      const address = decision.hold;
+      this.#leases.hold(address, facts.mac, now);
+      const owner = await this.#ownerOf(address, facts.mac, now, () => link.ownerOf?.(address, facts.mac, probeMs));
+      if (owner === undefined) return decision;
+      await this.#quarantine(address, owner, context);
+      decision = decide();
+    }
+    return {
+      kind: 'ignore',
+      reason: `${MOST_PROBES} addresses in a row are in use by machines that did not ask for them`,
+    };
+  }
+
+  #ownerOf(
+    address: Ipv4,
+    mac: Mac,
+    now: number,
+    ask: () => Promise<Mac | undefined> | undefined,
+  ): Promise<Mac | undefined> {
+    for (const [key, { at }] of this.#asked) {
+      if (now - at < HOLD_SECONDS) break;
+      this.#asked.delete(key);
+    }
+    const key = `${address} ${mac}`;
+    const known = this.#asked.get(key);
+    if (known !== undefined) return known.owner;
+    const owner = ask() ?? Promise.resolve(undefined);
+    this.#asked.set(key, { at: now, owner });
+    return owner;
+  }
+
+  async #quarantine(address: Ipv4, owner: Mac, context: DhcpContext): Promise<void> {
+    const { facts, now, subnet } = context;
+    const expected = this.#leases.leaseAt(address);
+    // A repeated DISCOVER has done it already.
+    if (expected?.state === 'declined' && expected.expiresAt > now) return;
+    const end = now + subnet.leaseSeconds;
+    await this.#leases.save(
+      { lease: { address, mac: owner, state: 'declined', startedAt: now, expiresAt: end }, expected },
+      now,
+    );
+    const text = `${formatIpv4(address)} is in use by ${owner}, which did not ask for it: quarantined for ${subnet.leaseSeconds} s`;
+    this.#boot.step({ ...step(context, 'decline', text, address, { owner }), facts });
+  }
+}
