@@ -49,6 +49,12 @@ export class Planner {
     return address === undefined ? undefined : this.#options.subnets.find((subnet) => contains(subnet.cidr, address));
   }
 
+  /** The subnet of this address; without an address the one that there is, if there is only one. */
+  likelySubnet(address: Ipv4 | undefined): Subnet | undefined {
+    const { subnets } = this.#options;
+    return address === undefined && subnets.length === 1 ? subnets[0] : this.subnetOf(address);
+  }
+
   plan(
     mac: Mac,
     machine: Machine | undefined,

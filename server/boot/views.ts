@@ -115,7 +115,7 @@ export class Views {
             : 'last report of its stage 1',
       },
     ];
-    const subnet = planner.subnetOf(address);
+    const subnet = planner.likelySubnet(address);
     const firmware: readonly { readonly what: string; readonly facts: DhcpFacts }[] = [
       { what: 'BIOS gets', facts: { mac, client: 'pxe', arch: 0 } as const },
       { what: 'UEFI gets', facts: { mac, client: 'pxe', arch: 7 } as const },
