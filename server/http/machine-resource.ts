@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { machineToJson } from '../desired/resource-json.js';
+import { machineSchema as machineForm } from '../desired/schemas.js';
 import { BOOT_STAGES, type BootSession } from '../domain/boot-session.js';
 import { formatIpv4 } from '../domain/ipv4.js';
 import { LOADERS } from '../domain/role.js';
@@ -55,7 +57,14 @@ export const machineSchema = z
     currentAddress: z.string().optional().meta({ description: 'The address it has now.' }),
     role: z.string().optional(),
     labels: z.record(z.string(), z.string()),
+    clientId: z.string().optional().meta({ description: 'DHCP option 61 that tells it.' }),
+    relay: z
+      .object({ circuitId: z.string().optional(), remoteId: z.string().optional() })
+      .optional()
+      .meta({ description: 'The port (option 82) that tells it.' }),
     loader: z.enum(LOADERS).optional(),
+    options: machineForm.shape.options,
+    bootFiles: z.record(z.string(), z.string()).optional(),
     arch: z.number().optional(),
     secureBoot: z.enum(['on', 'off', 'none']).optional(),
     proxyStyle: z
@@ -94,7 +103,11 @@ export function machineResource(view: MachineView): z.input<typeof machineSchema
     currentAddress: view.address === undefined ? undefined : formatIpv4(view.address),
     role: machine?.role,
     labels: machine?.labels ?? {},
+    clientId: machine?.clientId,
+    relay: machine?.relay,
     loader: machine?.loader,
+    options: machine === undefined ? undefined : machineToJson(machine).options,
+    bootFiles: machine?.bootFiles,
     arch: observed?.arch,
     secureBoot: observed?.secureBoot,
     proxyStyle: observed?.proxyStyle,

@@ -326,7 +326,7 @@ describe('the configuration is read again', () => {
     leases.configure([other]);
     expect(leases.leaseAt(FIRST)).toMatchObject({ mac: A, state: 'active' });
     expect(leases.holderOf(ip('10.77.0.101'), NOW)).toBe(B);
-    expect(leases.inPool(FIRST)).toBe(false);
+    expect(leases.inPool(FIRST, false)).toBe(false);
     expect(formatIpv4(leases.free(other, NOW) ?? ip('0.0.0.0'))).toBe('10.77.0.102');
     // The lease outside the new pool is extended by heartbeats as before.
     expect(await leases.renew(A, NOW + 3000)).toBe(true);

@@ -65,6 +65,8 @@ export class RuleSite {
     switch (decision.kind) {
       case 'ignore':
         return `silence: ${decision.reason}`;
+      case 'note':
+        return `note: ${decision.step.text}`;
       case 'record':
         await this.leases.save(decision.change, this.now);
         return `saved ${decision.change.lease.state}`;
