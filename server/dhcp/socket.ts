@@ -7,6 +7,7 @@ import { formatIpv4, type Ipv4, parseIpv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import { encodeUdpFrame } from '../wire/udp-frame.js';
 import { openArpProbe } from './arp-probe.js';
+import { inheritedSocket } from './inherited-sockets.js';
 import { openLinkSender, openUdpOnInterface, sendUdp } from './native-sockets.js';
 
 export const SERVER_PORT = 67;
@@ -45,7 +46,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   try {
     // Before bind: with a descriptor dgram says "listening" at once.
     const listening = once(socket, 'listening');
-    fd = openUdpOnInterface(name, SERVER_PORT);
+    fd = inheritedSocket(name, process.env, process.pid) ?? openUdpOnInterface(name, SERVER_PORT);
     socket.bind({ fd });
     await listening;
   } catch (error) {
