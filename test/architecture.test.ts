@@ -4,28 +4,33 @@ import { describe, expect, test } from 'vitest';
 import { packageRoot } from '../server/paths.js';
 
 const root = join(packageRoot, 'server');
+const architecture = readFileSync(join(packageRoot, 'docs/architecture.md'), 'utf8');
 
-// Who may import whom (docs/architecture.md holds the same table for people). A folder may always import itself.
+// Who may import whom (docs/architecture.md holds the same table for people: compared row by row below). A folder may always
+// import itself, and everybody paths.ts. `config` stands for config*.ts, `main` for main.ts, the composition root.
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   domain: [],
-  yaml: ['domain', 'wire'],
   wire: ['domain'],
-  decide: ['domain', 'wire', 'boot/contract.ts'],
+  decide: ['domain', 'wire', 'boot/contract'],
   render: ['domain'],
   store: ['domain'],
-  images: ['domain', 'boot/contract.ts'],
+  images: ['domain', 'boot/contract'],
   state: ['domain'],
+  yaml: ['domain', 'wire'],
   desired: ['domain', 'state', 'yaml'],
   boot: ['domain', 'decide', 'state'],
   dhcp: ['domain', 'wire', 'decide', 'state', 'boot'],
   tftp: ['domain', 'wire', 'decide', 'boot'],
   http: ['domain', 'decide', 'state', 'boot', 'desired'],
+  config: ['domain', 'wire', 'yaml'],
   lab: ['domain', 'config'],
-  cli: ['domain', 'lab', 'config', 'main.ts', 'dhcp/probe.ts'],
+  cli: ['domain', 'lab', 'config', 'main', 'dhcp/probe'],
+  main: ['*'],
+  paths: [],
 };
 const PURE = ['domain', 'wire', 'decide'];
-/** Top-level files: the composition root, the reader of configuration, and where things lie. */
-const TOP: Readonly<Record<string, readonly string[]>> = { 'main.ts': ['*'], 'paths.ts': [] };
+/** The only files that may end the process: the command line, on a signal that is given twice or a closed pipe. */
+const ENDS_THE_PROCESS = ['cli/anybios.ts', 'cli/lab.ts', 'cli/serve.ts'];
 
 function sources(dir: string): string[] {
   return readdirSync(dir).flatMap((name) => {
@@ -35,16 +40,19 @@ function sources(dir: string): string[] {
   });
 }
 
-function importsOf(path: string): string[] {
-  const text = readFileSync(path, 'utf8');
-  return [...text.matchAll(/^\s*(?:import|export)\s[^;]*?from\s+'([^']+)';/gms)].map((match) => match[1] ?? '');
+/** What a source imports: statically, for its effect only, or when it runs (`await import('…')`). */
+function importsOf(text: string): string[] {
+  const found = text.matchAll(
+    /^\s*(?:import|export)\s[^;]*?from\s+'([^']+)';|^\s*import\s+'([^']+)';|(?<![.\w])import\(\s*'([^']+)'/gms,
+  );
+  return [...found].map(([, from, effect, late]) => from ?? effect ?? late ?? '');
 }
 
-/** `decide`, or the file name for a file at the top; `config*.ts` counts as `config`. */
+/** `decide`, or for a file at the top its name; `config*.ts` counts as `config`. */
 function areaOf(path: string): string {
   const [first = '', ...rest] = relative(root, path).split('/');
   if (rest.length > 0) return first;
-  return first.startsWith('config') ? 'config' : first;
+  return first.startsWith('config') ? 'config' : first.replace(/\.ts$/, '');
 }
 
 const files = sources(root);
@@ -52,38 +60,52 @@ const files = sources(root);
 describe('the import table', () => {
   test.each(files.map((path) => [relative(root, path), path]))('%s', (_name, path) => {
     const area = areaOf(path);
-    const allowed = area === 'config' ? ['domain', 'wire', 'yaml'] : (ALLOWED[area] ?? TOP[area] ?? []);
-    for (const target of importsOf(path)) {
+    const allowed = ALLOWED[area] ?? [];
+    for (const target of importsOf(readFileSync(path, 'utf8'))) {
       if (!target.startsWith('.')) {
         if (PURE.includes(area)) expect.fail(`${target}: ${area} imports no package and no node: module`);
         continue;
       }
-      const file = resolve(dirname(path), target).replace(/\.js$/, '.ts');
-      const wanted = areaOf(file);
-      const fine =
-        allowed.includes('*') ||
-        wanted === area ||
-        wanted === 'paths.ts' ||
-        allowed.includes(wanted) ||
-        allowed.includes(relative(root, file));
-      if (!fine) expect.fail(`imports ${relative(root, file)}; ${area} may import ${allowed.join(', ') || 'nothing'}`);
+      const file = resolve(dirname(path), target).replace(/\.[jt]s$/, '');
+      const wanted = areaOf(`${file}.ts`);
+      const fine = [wanted, relative(root, file), '*'].some((name) => allowed.includes(name));
+      if (!fine && wanted !== area && wanted !== 'paths')
+        expect.fail(`imports ${relative(root, file)}; ${area} may import ${allowed.join(', ') || 'nothing'}`);
     }
+  });
+
+  test('imports of every form are seen', () => {
+    const text = [
+      "import { a } from './a.js';",
+      "import {\n  b,\n} from './b.js';",
+      "export { c } from './c.js';",
+      "import './d.js';",
+      "  const { e } = await import('./e.js');",
+      "images.import('./f.js');",
+    ];
+    expect(importsOf(text.join('\n'))).toEqual(['./a.js', './b.js', './c.js', './d.js', './e.js']);
+  });
+
+  test('is the one of docs/architecture.md, row by row', () => {
+    const section = /## Who may import whom[^\n]*\n(.*?)(?=\n## |$)/s.exec(architecture)?.[1] ?? '';
+    const rows = [...section.matchAll(/^\| `(\w+)` +\| ([^|]*?) +\|/gm)].map(([, area = '', may = '']) => [
+      area,
+      may === 'everything' ? ['*'] : [...may.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+    ]);
+    expect(rows).toEqual(Object.entries(ALLOWED));
   });
 });
 
-test('every folder of server/ is in the table and in docs/architecture.md', () => {
-  const text = readFileSync(join(packageRoot, 'docs/architecture.md'), 'utf8');
-  const folders = readdirSync(root).filter((name) => statSync(join(root, name)).isDirectory());
-  for (const folder of folders.filter((name) => name !== 'web')) {
-    expect(Object.keys(ALLOWED)).toContain(folder);
-    expect(text).toContain(`\`${folder}\``);
-  }
+test('every folder and every area of server/ is in the table of imports and in the one of folders', () => {
+  const areas = new Set(files.map(areaOf));
+  expect(Object.keys(ALLOWED).sort()).toEqual([...areas].sort());
+  const folders = /## Folders\n(.*?)\n## /s.exec(architecture)?.[1] ?? '';
+  const here = readdirSync(root).filter((name) => statSync(join(root, name)).isDirectory());
+  for (const name of [...here, 'main.ts', 'config*.ts', 'paths.ts', 'boot-assets/', 'profiles/', 'test/'])
+    expect(folders).toContain(`\`${name}\``);
 });
 
 test('process.exit is called by the command line only', () => {
-  const callers = files
-    .filter((path) => /process\.exit\(/.test(readFileSync(path, 'utf8')))
-    .map((path) => relative(root, path));
-  for (const caller of callers)
-    expect(['main.ts', 'cli/anybios.ts', 'cli/serve.ts', 'cli/lab.ts', 'images/stream-process.ts']).toContain(caller);
+  const callers = files.filter((path) => /process\.exit\(/.test(readFileSync(path, 'utf8')));
+  expect(callers.map((path) => relative(root, path)).sort()).toEqual(ENDS_THE_PROCESS);
 });
