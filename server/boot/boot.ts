@@ -240,8 +240,10 @@ export class Boot implements DhcpBoot, FileBoot {
     if (step.mode === 'observe') return;
     const boots = assignment.kind !== 'none' && assignment.profile.kind !== 'local';
     let session = sessions.openOf(key);
+    let opened = false;
     if (message === 'discover' && boots && opensSession(facts.client, sessions.of(key), this.#now())) {
       if (session?.stage === 'loader') this.#forgetSecureBoot(session);
+      opened = true;
       session = sessions.open({
         key,
         mac: facts.mac,
@@ -260,15 +262,14 @@ export class Boot implements DhcpBoot, FileBoot {
     ) {
       observations.update(key, facts.mac, { unmanaged: true, systems: [], upSince: undefined });
     }
-    if (message === 'offer' && session !== undefined && boots && (facts.client === 'pxe' || facts.client === 'http')) {
-      const choice = this.#chooseLoader(facts, machine, assignment, { mode: step.mode ?? 'full' });
-      if (choice.kind === 'none' && choice.diagnosis !== undefined)
-        session = sessions.fail(session, 'dhcp', choice.diagnosis);
-    }
+    if (session !== undefined && step.diagnosis !== undefined) session = sessions.fail(session, 'dhcp', step.diagnosis);
     if (message === 'offer' && step.proxyStyle !== undefined) this.#proxyOffered(key, facts, step.proxyStyle, session);
-    // What came in is told together with what became of it: in full mode every packet ends as an offer, ack, nak or ignored.
+    // In full mode every packet ends as an offer, ack, nak or ignored, and is told together with that. The DISCOVERs that begin a
+    // boot or its iPXE stand for themselves: they are the first step, and carry what the firmware said of itself.
     const isRequest = message === 'discover' || message === 'request' || message === 'inform';
-    if (isRequest && step.mode === undefined) return;
+    const begins =
+      opened || (message === 'discover' && facts.client === 'ipxe' && session?.scriptFetchedAt === undefined);
+    if (isRequest && step.mode === undefined && !(begins && session !== undefined)) return;
     const level = message === 'nak' || message === 'decline' || message === 'ignored' ? 'warning' : 'info';
     if (session === undefined) {
       events.record({
@@ -300,10 +301,17 @@ export class Boot implements DhcpBoot, FileBoot {
     return file;
   }
 
+  refused(requester: Requester, name: string, reason: string): void {
+    this.#refused({ kind: 'none', name: name.slice(0, 100), code: 'invalid', reason }, requester);
+  }
+
   transfer(report: TransferReport): void {
     const { sessions, state } = this.#deps;
     const session = sessions.byAddress(report.requester.address);
-    if (session === undefined || session.closedAt !== undefined) return;
+    if (session === undefined || session.closedAt !== undefined) {
+      if (report.phase === 'failed') this.refused(report.requester, report.name, report.reason ?? 'broke off');
+      return;
+    }
     const base = report.name.replace(/\/+$/, '').split('/');
     const last = (base.at(-1) ?? '').toLowerCase();
     const digest = base.find((segment) => /^[0-9a-f]{64}$/.test(segment));

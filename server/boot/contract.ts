@@ -1,3 +1,4 @@
+import type { Diagnosis } from '../domain/boot-session.js';
 import type { BootFiles } from '../domain/dhcp-options.js';
 import type { ErrorCode } from '../domain/errors.js';
 import type { Json } from '../domain/event.js';
@@ -36,6 +37,8 @@ export interface DhcpStep {
   readonly mode?: 'proxy' | 'observe';
   /** How the boot file was offered to a ROM in proxy mode. */
   readonly proxyStyle?: ProxyStyle;
+  /** Why this firmware can get no boot file at all. */
+  readonly diagnosis?: Diagnosis;
   /** The address offered or acknowledged; in proxy mode the one it was heard to take. */
   readonly address?: Ipv4;
   /** One sentence; for `ignored` the reason. */
@@ -54,7 +57,7 @@ export type BootOffer =
       /** In proxy mode, for PXE ROMs. */
       readonly proxyStyle?: ProxyStyle;
     }
-  | { readonly kind: 'none'; readonly reason: string };
+  | { readonly kind: 'none'; readonly reason: string; readonly diagnosis?: Diagnosis };
 
 /** What the subnet says about booting. */
 export interface BootSubnet {
@@ -110,6 +113,8 @@ export interface TransferReport {
 
 /** What the TFTP and HTTP shells need of the boot core (implemented by Boot). */
 export interface FileBoot {
+  /** A request that the shell itself refused: malformed, an upload, a method that is not served. Lands in the events. */
+  refused(requester: Requester, name: string, reason: string): void;
   /** Accepts any name a machine may send (`//x`, `\\x`, `X`); never throws for a bad name. Refusals are recorded as events by the implementation. */
   resolve(name: string, requester: Requester): Promise<BootFile>;
   transfer(report: TransferReport): void;

@@ -66,6 +66,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   const reports = new MachineReports({
     ...common,
     claims,
+    events,
     renderText: options.renderText,
     renewLease: options.renewLease,
   });

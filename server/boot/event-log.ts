@@ -10,6 +10,9 @@ export interface BootLog {
 /** Events of one call: a store that is busy with leases fits small calls in between. */
 const PART = 64;
 
+/** Warnings that belong to no boot, each second: a flood must not push the boots' own events out of the store. */
+const LOOSE_WARNINGS = 20;
+
 /** Takes events from anywhere without making the caller wait, writes them in order, and tells subscribers once they are durable. */
 export class EventLog {
   readonly #store: Pick<Store, 'appendEvents'>;
@@ -17,6 +20,9 @@ export class EventLog {
   readonly #clock: () => number;
   readonly #listeners = new Set<(event: BootEvent) => void>();
   #queue: NewEvent[] = [];
+  #looseSecond = 0;
+  #loose = 0;
+  #leftOut = 0;
   #writing: Promise<void> | undefined;
 
   constructor(store: Pick<Store, 'appendEvents'>, log: BootLog, clock: () => number) {
@@ -25,9 +31,27 @@ export class EventLog {
     this.#clock = clock;
   }
 
-  /** Stamps the time. A failing store loses events, not boots: it is logged as an error with the count. */
+  /**
+   * Stamps the time. A failing store loses events, not boots: it is logged as an error with the count. Warnings outside a boot
+   * session (refused files, malformed packets) are limited; the next one tells how many were left out.
+   */
   record(event: Omit<NewEvent, 'at'>): void {
-    this.#queue.push({ at: this.#clock(), ...event });
+    const at = this.#clock();
+    if (event.session === undefined && event.level === 'warning') {
+      const second = Math.floor(at / 1000);
+      if (second !== this.#looseSecond) {
+        this.#looseSecond = second;
+        this.#loose = 0;
+      }
+      this.#loose += 1;
+      if (this.#loose > LOOSE_WARNINGS) {
+        this.#leftOut += 1;
+        return;
+      }
+      const leftOut = this.#leftOut === 0 ? {} : { leftOut: this.#leftOut };
+      this.#leftOut = 0;
+      this.#queue.push({ at, ...event, data: { ...event.data, ...leftOut } });
+    } else this.#queue.push({ at, ...event });
     this.#writing ??= this.#write();
   }
 

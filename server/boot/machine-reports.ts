@@ -9,7 +9,7 @@ import type { Machine, Observed, ObservedSystem } from '../domain/machine.js';
 import { REPORTED_SYSTEM_STATES, type SystemState } from '../domain/system.js';
 import type { State } from '../state/state.js';
 import type { Claims } from './claims.js';
-import type { BootLog } from './event-log.js';
+import type { EventLog } from './event-log.js';
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
 import type { Sessions } from './sessions.js';
@@ -30,7 +30,7 @@ export interface MachineReportsDeps {
   readonly observations: Observations;
   readonly claims: Claims;
   readonly planner: Planner;
-  readonly log: BootLog;
+  readonly events: EventLog;
   readonly clock: () => number;
   /** Renders one file of a system; throws `invalid`. */
   readonly renderText: (name: string, template: string, data: object) => string;
@@ -61,18 +61,18 @@ export class MachineReports {
 
   /** Nonce for credential, and everything stage 1 needs to go on. Throws `unauthorized` with the reason. */
   async claim(lines: Lines, address: Ipv4): Promise<AnswerLines> {
-    const { claims, sessions, observations, planner, log } = this.#deps;
+    const { claims, sessions, observations, planner, events } = this.#deps;
     const nonce = one(lines, 'nonce');
     const claimId = one(lines, 'claim-id');
     if (!/^[A-Za-z0-9-]{8,64}$/.test(claimId))
       throw invalid('claim-id must have 8 to 64 letters, digits or dashes', { field: 'claim-id' });
     const result = await claims.claim(nonce, claimId, (its) => this.#sessionIfAny(its) !== undefined);
     if (result.kind === 'refused') {
-      const session = this.#sessionNamed(result.claim?.session ?? lines.get('session')?.[0], address);
+      const session = result.claim === undefined ? undefined : this.#sessionIfAny(result.claim);
       const data = { address: formatIpv4(address), reason: result.reason };
-      if (session !== undefined)
-        sessions.event(session, 'http', 'claim.refused', `claim refused: ${result.reason}`, data, 'warning');
-      else log.warn(data, 'claim refused');
+      const message = `claim from ${data.address} refused: ${result.reason}`;
+      if (session !== undefined) sessions.event(session, 'http', 'claim.refused', message, data, 'warning');
+      else events.record({ source: 'http', kind: 'claim.refused', level: 'warning', message, data });
       throw new AnybiosError('unauthorized', result.reason, { remedy: 'boot the machine again' });
     }
     const { claim } = result;
@@ -211,8 +211,8 @@ export class MachineReports {
 
   /** A machine held for approval asks what to do. */
   next(claim: Claim): AnswerLines {
-    const { planner, sessions, state } = this.#deps;
-    const machine = state.machineByMac(claim.mac);
+    const { planner, sessions } = this.#deps;
+    const machine = this.#machineOf(claim);
     const assignment = planner.assignment(claim.mac, machine);
     const session = sessions.openOf(this.#keyOf(claim));
     if (assignment.kind !== 'discover') {
@@ -345,8 +345,12 @@ export class MachineReports {
     const wanted = this.#wantedSystems(session);
     const observed = this.#deps.observations.get(session.key);
     if (observed?.upSince === undefined) return;
-    const running = new Set(observed.systems.filter((s) => s.state === 'running').map((s) => s.name));
-    if (wanted.every((name) => running.has(name)))
+    // A system that is not started again has done its work when it ended well.
+    const { systems } = this.#deps.state;
+    const done = ({ name, state }: ObservedSystem): boolean =>
+      state === 'running' || (state === 'stopped' && systems.get(name)?.restart !== 'always');
+    const settled = new Set(observed.systems.filter(done).map((s) => s.name));
+    if (wanted.every((name) => settled.has(name)))
       this.#deps.sessions.succeed(this.#deps.sessions.step(session, { stage: 'systems' }));
   }
 
@@ -378,16 +382,15 @@ export class MachineReports {
   }
 
   #machineOf(claim: Claim): Machine | undefined {
-    return this.#deps.state.machineByMac(claim.mac);
+    const { state } = this.#deps;
+    // By name: a machine told by port, UUID or client id lists no MAC. By MAC: it was unknown when it booted, and approved since.
+    return (
+      (claim.machine === undefined ? undefined : state.machines.get(claim.machine)) ?? state.machineByMac(claim.mac)
+    );
   }
 
   #keyOf(claim: Claim): string {
     return this.#machineOf(claim)?.name ?? claim.mac;
-  }
-
-  #sessionNamed(id: string | undefined, address: Ipv4): BootSession | undefined {
-    const session = this.#deps.sessions.byAddress(address);
-    return session !== undefined && (id === undefined || session.id === id) ? session : undefined;
   }
 
   #sessionIfAny(claim: Claim): BootSession | undefined {

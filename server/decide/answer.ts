@@ -37,13 +37,16 @@ export function answer(
     kind: 'reply',
     message,
     path,
-    step: step(context, type, text, address, {
-      why,
-      boot: offer.reason,
-      ...(file === undefined ? {} : { file }),
-      ...(offer.kind === 'loader' ? { loader: offer.loader } : {}),
-      path: describePath(path, formatIpv4),
-    }),
+    step: {
+      ...step(context, type, text, address, {
+        why,
+        boot: offer.reason,
+        ...(file === undefined ? {} : { file }),
+        ...(offer.kind === 'loader' ? { loader: offer.loader } : {}),
+        path: describePath(path, formatIpv4),
+      }),
+      ...(offer.kind === 'none' && offer.diagnosis !== undefined ? { diagnosis: offer.diagnosis } : {}),
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { BootOffer, DhcpFacts, DhcpStep } from '../boot/contract.js';
+import type { Diagnosis } from '../domain/boot-session.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { LeaseChange } from '../domain/lease.js';
 import type { Machine } from '../domain/machine.js';
@@ -43,7 +44,7 @@ export interface DhcpReply {
 
 export type DhcpDecision =
   /** `quiet`: nothing that this server has to do with, so no event either. */
-  | { readonly kind: 'ignore'; readonly reason: string; readonly quiet?: true }
+  | { readonly kind: 'ignore'; readonly reason: string; readonly quiet?: true; readonly diagnosis?: Diagnosis }
   /** Nothing to answer or to save, but it belongs into the timeline. */
   | { readonly kind: 'note'; readonly step: DhcpStep }
   | DhcpReply

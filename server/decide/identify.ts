@@ -18,7 +18,7 @@ export type Evidence = Pick<DhcpFacts, 'mac'> &
 
 /**
  * The machine that a packet comes from. The port it is plugged into (option 82) is the strongest evidence, because the machine
- * cannot choose it; then MAC, SMBIOS UUID, client id. A machine that is pinned to a port is told by that port alone: its MAC or
+ * cannot choose it; then MAC; then SMBIOS UUID and client id, for machines that list no MAC. A machine that is pinned to a port is told by that port alone: its MAC or
  * UUID from elsewhere is somebody else's. Only a renewal is spared, since it goes straight to the server without a relay.
  */
 export function identify(evidence: Evidence, index: MachineIndex): Machine | undefined {
@@ -27,10 +27,13 @@ export function identify(evidence: Evidence, index: MachineIndex): Machine | und
     const pinned = index.machineByPort(relay.circuitId, relay.remoteId);
     if (pinned !== undefined) return pinned;
   }
+  // A card that is not in the list of a machine that has one is not taken for it: a UUID is easy to make up.
+  const withoutMacs = (machine: Machine | undefined): Machine | undefined =>
+    machine === undefined || machine.macs.length > 0 ? undefined : machine;
   const found =
     index.machineByMac(mac) ??
-    (uuid === undefined ? undefined : index.machineByUuid(uuid)) ??
-    (clientId === undefined ? undefined : index.machineByClientId(clientId));
+    withoutMacs(uuid === undefined ? undefined : index.machineByUuid(uuid)) ??
+    withoutMacs(clientId === undefined ? undefined : index.machineByClientId(clientId));
   if (found?.relay === undefined || relayKey(found.relay) === undefined) return found;
   const isPacket = evidence.client !== undefined;
   return isPacket && evidence.renewing !== true ? undefined : found;

@@ -65,7 +65,14 @@ function isOfSubnet(address: Ipv4, { subnet, ownAddresses }: DhcpContext): boole
 function proxyAnswer(request: DhcpPacket, context: DhcpContext, type: 'offer' | 'ack'): DhcpDecision {
   const { identity, serverId, facts } = context;
   const offer = context.bootOffer();
-  if (offer.kind === 'none') return { kind: 'ignore', reason: `no boot file: ${offer.reason}` };
+  if (offer.kind === 'none') {
+    const { diagnosis } = offer;
+    return {
+      kind: 'ignore',
+      reason: `no boot file: ${offer.reason}`,
+      ...(diagnosis === undefined ? {} : { diagnosis }),
+    };
+  }
   const file = offer.kind === 'script' ? offer.url : offer.file;
   const style = offer.kind === 'loader' && facts.client === 'pxe' ? offer.proxyStyle : undefined;
   const message = replyTo(request, {

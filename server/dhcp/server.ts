@@ -5,6 +5,7 @@ import { decideDhcp } from '../decide/offer.js';
 import { decideSecondLeg } from '../decide/proxy.js';
 import { selectSubnet } from '../decide/subnet.js';
 import { describeArch } from '../domain/arch.js';
+import type { Diagnosis } from '../domain/boot-session.js';
 import { contains, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { DhcpMode, ServerIdentity, Subnet } from '../domain/site.js';
 import type { LeaseBook } from '../state/leases.js';
@@ -95,7 +96,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       const context = lookUp(request, facts, link, now);
       if (typeof context === 'string') {
         options.watch?.heard(request, { interface: link.name, mode: site.mode, ownAddresses, subnets: site.subnets });
-        return ignore(facts, request, context, site.mode !== 'full');
+        return ignore(facts, request, context, { quiet: site.mode !== 'full' });
       }
       const { mode } = context.subnet;
       options.watch?.heard(request, { interface: link.name, mode, ownAddresses, subnets: site.subnets });
@@ -105,7 +106,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       if (decision.kind === 'reply' && decision.isNew === true && context.subnet.probeMs !== undefined) {
         decision = await newAddresses.checked(decision, request, context, link, () => decideDhcp(request, context));
       }
-      if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision.quiet);
+      if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision);
       if (decision.kind === 'note') return boot.step(decision.step);
       if (decision.kind === 'record') {
         await leases.save(decision.change, now);
@@ -182,11 +183,22 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     });
   }
 
-  function ignore(facts: DhcpFacts, request: DhcpPacket, reason: string, quiet = false): void {
+  function ignore(
+    facts: DhcpFacts,
+    request: DhcpPacket,
+    reason: string,
+    { quiet, diagnosis }: { readonly quiet?: boolean; readonly diagnosis?: Diagnosis } = {},
+  ): void {
     counts.ignored++;
     options.metrics?.count(wordOf(request), 'ignored');
-    if (quiet) return;
-    boot.step({ facts, message: 'ignored', text: `ignored: ${reason}`, data: { ...factsOfPacket(request), reason } });
+    if (quiet === true) return;
+    boot.step({
+      facts,
+      message: 'ignored',
+      text: `ignored: ${reason}`,
+      data: { ...factsOfPacket(request), reason },
+      ...(diagnosis === undefined ? {} : { diagnosis }),
+    });
   }
 
   /** Port 4011: the client has an address and asks for its boot file. */
@@ -194,9 +206,10 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     const request = decodePacket(bytes);
     const facts = classifyDhcp(request);
     const context = lookUp(request, facts, link, Math.floor(options.clock() / 1000));
-    if (typeof context === 'string' || context.subnet.mode !== 'proxy') return ignore(facts, request, '', true);
+    if (typeof context === 'string' || context.subnet.mode !== 'proxy')
+      return ignore(facts, request, '', { quiet: true });
     const decision = decideSecondLeg(request, context);
-    if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision.quiet);
+    if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision);
     if (decision.kind !== 'reply') return;
     const answer = encodePacket(decision.message, replyLimit(request));
     boot.step(decision.step);

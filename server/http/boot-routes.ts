@@ -19,6 +19,7 @@ export function bootRoutes(
   const router = Router();
   router.use((request, response, next) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
+      boot.refused(requesterOf(request), request.originalUrl, `method ${request.method}: only GET and HEAD are served`);
       response.set('Allow', 'GET, HEAD').status(405).type('text/plain').send('only GET and HEAD\n');
       return;
     }
@@ -30,13 +31,16 @@ export function bootRoutes(
   return router;
 }
 
+const requesterOf = (request: Request): Requester => ({ protocol: 'http', address: peerAddress(request) });
+
 async function serve(prefix: string, boot: FileBoot, request: Request, response: Response): Promise<void> {
-  const requester: Requester = { protocol: 'http', address: peerAddress(request) };
+  const requester = requesterOf(request);
   response.set('Connection', 'close').set('X-Content-Type-Options', 'nosniff');
   let name: string;
   try {
     name = decodeURIComponent(request.path.replace(/^\/+/, ''));
   } catch {
+    boot.refused(requester, request.originalUrl, 'the name is not valid percent-encoding');
     response.status(400).type('text/plain').send('the name is not valid percent-encoding\n');
     return;
   }

@@ -88,6 +88,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       complain({ peer: keyOf(peer), reason: error.message }, 'malformed TFTP packet ignored');
+      boot.refused(requesterOf(peer), '', `malformed packet: ${error.message}`);
       // To a request its sender hears why. Anything else may itself be an answer to a packet that was never ours.
       const isRequest = bytes[0] === 0 && (bytes[1] === 1 || bytes[1] === 2);
       if (isRequest) sendError(peer, TFTP_ERROR.illegalOperation, error.message);
@@ -99,6 +100,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
         return;
       case 'wrq':
         complain({ peer: keyOf(peer), name: packet.name }, 'TFTP upload refused');
+        boot.refused(requesterOf(peer), packet.name, 'this server is read-only');
         sendError(peer, TFTP_ERROR.accessViolation, 'this server is read-only');
         return;
       case 'error':
@@ -167,7 +169,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       sendError(peer, TFTP_ERROR.notDefined, `${TRANSFERS_LIMIT} transfers are running: try again`);
       return undefined;
     }
-    const requester: Requester = { protocol: 'tftp', address: parseIpv4(peer.address) };
+    const requester = requesterOf(peer);
     const active: Active = { id: nextId++, key, peer, requester, question, name: request.name };
     byPeer.set(key, active);
     byId.set(active.id, active);
@@ -269,6 +271,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
   };
 }
 
+const requesterOf = (peer: RemoteInfo): Requester => ({ protocol: 'tftp', address: parseIpv4(peer.address) });
 const keyOf = (peer: RemoteInfo): string => `${peer.address}:${peer.port}`;
 
 function listen(address: string, port: number): Promise<Socket> {

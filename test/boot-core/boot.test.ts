@@ -441,7 +441,11 @@ describe('loader', () => {
       address,
     );
     core.now += 1000;
-    core.dora('http', { arch: 16 });
+    const facts = { mac, client: 'http', arch: 16 } as const;
+    const refusal = core.boot.bootOffer(facts, { mode: 'full' });
+    if (refusal.kind !== 'none' || refusal.diagnosis === undefined) throw new Error('no diagnosis');
+    core.step('discover', 'http', { arch: 16 });
+    core.boot.step({ facts, message: 'offer', text: 'offer', data: {}, diagnosis: refusal.diagnosis });
     expect(core.sessions.of('node1')).toMatchObject({ outcome: 'failed', diagnosis: { name: 'secure-boot-http' } });
   });
 
@@ -574,4 +578,103 @@ test('the script for people has no nonce', () => {
   expect(core.views.renderFor('micro', 'node1', 'ipxe')).not.toMatch(/nonce/);
   expect(core.views.renderFor('localdisk', 'node1', 'grub')).toMatch(/exit/);
   expect(() => core.views.renderFor('nope', 'node1', 'ipxe')).toThrow('no profile nope');
+});
+
+describe('what a machine without MACs, a stolen nonce and a one-shot system get', () => {
+  test('a machine told by its UUID alone boots to running systems', async () => {
+    const uuid = '00000000-0000-0000-0000-000000000009';
+    const value = { name: 'node9', macs: [], uuid, role: 'web', labels: {} };
+    core.state.applyChanges([{ kind: 'machine', action: 'add', name: 'node9', fields: [], value }]);
+    core.dora('pxe', { mac: strangerMac, uuid });
+    const nonce = nonceOf(await script(address, '52-54-00-00-00-99'));
+    const answer = await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-9' }), address);
+    expect(answerValue(answer, 'machine')).toBe('node9');
+    const claim = await core.claims.authenticate(answerValue(answer, 'credential'));
+    await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
+    await core.reports.heartbeat(claim, lines({ system: ['web running 0', 'db running 0'] }));
+    expect(core.views.machineView('node9')).toMatchObject({ status: 'up', session: { outcome: 'succeeded' } });
+  });
+
+  test('a refused claim is an event, wherever it came from', async () => {
+    core.dora('pxe');
+    const nonce = nonceOf(await script());
+    await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1' }), address);
+    await expect(core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-2' }), elsewhere)).rejects.toThrow(
+      'another claim-id',
+    );
+    await expect(
+      core.reports.claim(lines({ nonce: 'ab'.repeat(24), 'claim-id': 'claim-id-2' }), elsewhere),
+    ).rejects.toThrow('unknown nonce');
+    const refused = (await core.kinds()).filter((kind) => kind === 'claim.refused');
+    expect(refused).toHaveLength(2);
+    expect(core.events_.find((event) => event.kind === 'claim.refused')).toMatchObject({
+      session: core.sessions.of('node1')?.id,
+      data: { address: '10.77.0.200' },
+    });
+  });
+
+  test('the first step of a boot is an event of its own', async () => {
+    core.dora('pxe');
+    core.dora('ipxe');
+    expect((await core.kinds()).filter((kind) => kind.startsWith('dhcp.'))).toEqual([
+      'dhcp.discover',
+      'dhcp.offer',
+      'dhcp.ack',
+      'dhcp.discover',
+      'dhcp.offer',
+      'dhcp.ack',
+    ]);
+  });
+
+  test('a flood of warnings outside a boot is cut, and says how much', async () => {
+    for (let time = 0; time < 100; time++)
+      core.boot.refused({ protocol: 'tftp', address: elsewhere }, `x${time}`, 'this server is read-only');
+    core.now += 1000;
+    core.boot.refused({ protocol: 'tftp', address: elsewhere }, 'y', 'this server is read-only');
+    expect((await core.kinds()).filter((kind) => kind === 'tftp.refused')).toHaveLength(21);
+    expect(core.events_.at(-1)).toMatchObject({ data: { file: 'y', leftOut: 80 } });
+  });
+
+  test('an image that is refused to somebody without a boot is an event', async () => {
+    core.boot.transfer({
+      requester: { protocol: 'http', address: elsewhere },
+      name: `images/sha256/${'0'.repeat(64)}`,
+      phase: 'failed',
+      bytes: 0,
+      total: 0,
+      milliseconds: 1,
+      reason: 'no image has this digest',
+    });
+    expect(await core.kinds()).toContain('http.refused');
+  });
+
+  test('a system that ends well and is not started again has done its work', async () => {
+    const db = core.state.systems.get('db');
+    if (db === undefined) throw new Error('no system db');
+    core.state.applyChanges([
+      { kind: 'system', action: 'change', name: 'db', fields: ['restart'], value: { ...db, restart: 'never' } },
+    ]);
+    const claim = await core.claims.authenticate(await claimed());
+    await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
+    await core.reports.report(claim, lines({ stage: 'systems', step: 'state', system: 'web', state: 'running' }));
+    await core.reports.report(
+      claim,
+      lines({ stage: 'systems', step: 'state', system: 'db', state: 'stopped', message: 'ended with status 0' }),
+    );
+    expect(core.sessions.of('node1')).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  test('the subnet’s own loader decides whether HTTP Boot with Secure Boot is hopeless', async () => {
+    core.dora('pxe', { arch: 7 });
+    await core.reports.claim(
+      lines({ nonce: nonceOf(await script()), 'claim-id': 'claim-id-1', secureboot: 'on' }),
+      address,
+    );
+    const facts = { mac, client: 'http', arch: 16 } as const;
+    expect(core.boot.bootOffer(facts, { mode: 'full' })).toMatchObject({
+      kind: 'none',
+      diagnosis: { name: 'secure-boot-http' },
+    });
+    expect(core.boot.bootOffer(facts, { mode: 'full', loader: 'snponly' })).toMatchObject({ kind: 'loader' });
+  });
 });

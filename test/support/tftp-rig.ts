@@ -12,6 +12,8 @@ export interface TftpRig {
   /** What the boot core was told, in order. */
   readonly reports: TransferReport[];
   readonly log: string[];
+  /** What the shell itself refused, as `name: reason`. */
+  readonly refusals: string[];
   /** Names that were resolved. */
   readonly asked: string[];
   /** Set: what `resolve` does before it answers. */
@@ -30,6 +32,7 @@ export async function tftpRig(
 ): Promise<TftpRig> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'fi-tftp-')));
   const reports: TransferReport[] = [];
+  const refusals: string[] = [];
   const log: string[] = [];
   const asked: string[] = [];
   const waiting: (() => void)[] = [];
@@ -48,6 +51,9 @@ export async function tftpRig(
       if (found.kind === 'none') return { kind: 'none', name, code: 'not_found', reason: found.reason };
       await rig.beforeOpen?.();
       return { ...found, name, contentType: 'application/octet-stream' };
+    },
+    refused(_requester, name, reason) {
+      refusals.push(`${name}: ${reason}`);
     },
     transfer(report) {
       reports.push(report);
@@ -69,6 +75,7 @@ export async function tftpRig(
     folder,
     reports,
     log,
+    refusals,
     asked,
     onResolve: undefined,
     beforeOpen: undefined,

@@ -305,7 +305,11 @@ test('a stopping server tells its clients', async () => {
 });
 
 test('a port in use is told with its remedy, and no thread stays behind', async () => {
-  const boot = { resolve: () => Promise.reject(new Error('not asked')), transfer: () => undefined };
+  const boot = {
+    resolve: () => Promise.reject(new Error('not asked')),
+    transfer: () => undefined,
+    refused: () => undefined,
+  };
   const note = (): void => undefined;
   const log = { info: note, warn: note, error: note };
   const second = createTftpServer({ address: '127.0.0.1', port: rig.server.port, boot, log });
