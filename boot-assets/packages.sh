@@ -35,10 +35,12 @@ packages_test='
 atftp
 chromium
 curl
+dhcpcd-base
 dnsmasq-base
 docker-compose
 isc-dhcp-client
 kea-admin
+kea-dhcp4-server
 libcap2-bin
 nmap
 shellcheck
