@@ -1,12 +1,12 @@
-# The server with its boot assets. The first stage builds everything as "npm run setup" does on a machine; the second holds
-# what a running server needs and nothing that builds.
+# The server with its boot assets. The first stage builds everything as "npm run setup" does on a machine, and the hardware flavour;
+# the second holds what a running server needs and nothing that builds.
 FROM node:24-bookworm-slim AS build
 WORKDIR /anybios
 COPY package.json package-lock.json tsconfig.json ./
 COPY boot-assets ./boot-assets
 COPY profiles ./profiles
 COPY server ./server
-RUN apt-get update && sh boot-assets/setup.sh && npm prune --omit=dev && rm -rf boot-assets/cache
+RUN apt-get update && sh boot-assets/setup.sh && sh boot-assets/build.sh --flavour hardware && npm prune --omit=dev && rm -rf boot-assets/cache
 
 FROM node:24-bookworm-slim
 # A process that is not root gets the capabilities of docker-compose.yml only through the program's file: ports 67 and 69 below 1024

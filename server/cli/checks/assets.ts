@@ -24,17 +24,31 @@ const manifestSchema = z.object({
 type Manifest = z.output<typeof manifestSchema>;
 type AssetFile = z.output<typeof file>;
 
+export interface AssetCheckOptions {
+  /** There is a configuration of a site, so real machines are to be expected: without a build for them there is a warning. */
+  readonly site?: boolean;
+}
+
 /**
  * The boot assets are built, are what the manifest says (sha256 of each file), and lack no firmware for network cards. The build
  * for real hardware lies in a folder of its own and is looked at when it is there.
  */
-export async function assetChecks(folder = assetsDir): Promise<readonly Check[]> {
+export async function assetChecks(
+  folder = assetsDir,
+  { site = false }: AssetCheckOptions = {},
+): Promise<readonly Check[]> {
   const hardware = `${folder}/hardware`;
-  return [
-    ...(await checkBuild('', folder)),
-    ...(existsSync(`${hardware}/manifest.json`) ? await checkBuild(' (hardware)', hardware) : []),
-  ];
+  if (existsSync(`${hardware}/manifest.json`)) {
+    return [...(await checkBuild('', folder)), ...(await checkBuild(' (hardware)', hardware))];
+  }
+  return [...(await checkBuild('', folder)), ...(site ? [NO_HARDWARE_BUILD] : [])];
 }
+
+const NO_HARDWARE_BUILD = warning(
+  'boot assets (hardware)',
+  'not built: machines get the cloud flavour, which drives the network cards of virtual machines only (virtio)',
+  'for real machines: npx anybios assets build --flavour hardware (needs the package mirror, 2 to 4 minutes)',
+);
 
 async function checkBuild(suffix: string, folder: string): Promise<readonly Check[]> {
   const name = `boot assets${suffix}`;
@@ -84,7 +98,7 @@ async function damageOf(path: string, { sha256 }: AssetFile): Promise<string | u
 const NAMES_SHOWN = 4;
 
 function checkFirmware(name: string, { kernel: { flavour, missingFirmware } }: Manifest): Check {
-  if (flavour === 'cloud') return ok(name, 'the cloud flavour is for virtual machines and needs none');
+  if (flavour === 'cloud') return ok(name, 'the cloud flavour is for virtual machines (virtio) and needs none');
   if (missingFirmware.length === 0) return ok(name, 'the drivers of network cards have all that they ask for');
   const more = missingFirmware.length - NAMES_SHOWN;
   const names = missingFirmware.slice(0, NAMES_SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
