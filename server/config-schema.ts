@@ -143,7 +143,7 @@ const listen = strict({
   tftp: port.default(69),
 });
 
-// `observe` unless told otherwise: a server that is only started never disturbs a network (PRODUCT, principle 6).
+// `observe` unless told otherwise: a server that is only started never disturbs a network.
 const dhcp = strict({ mode: z.enum(DHCP_MODES).default('observe'), subnets: z.array(subnet).default([]) });
 
 export const configSchema = strict({

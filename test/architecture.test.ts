@@ -109,3 +109,9 @@ test('process.exit is called by the command line only', () => {
   const callers = files.filter((path) => /process\.exit\(/.test(readFileSync(path, 'utf8')));
   expect(callers.map((path) => relative(root, path)).sort()).toEqual(ENDS_THE_PROCESS);
 });
+
+test('comments cite documents that are in this repository', () => {
+  const tests = sources(join(packageRoot, 'test')).filter((path) => !path.endsWith('architecture.test.ts'));
+  const citing = [...files, ...tests].filter((path) => /\bPRODUCT\b|\bFIELD:/.test(readFileSync(path, 'utf8')));
+  expect(citing.map((path) => relative(packageRoot, path))).toEqual([]);
+});

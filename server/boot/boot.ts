@@ -103,7 +103,7 @@ export class Boot implements DhcpBoot, FileBoot {
       return { kind: 'none', reason: `${assignment.reason}; profile ${assignment.profile.name}: its own disk` };
     const choice = this.#chooseLoader(facts, machine, assignment, subnet);
     if (choice.kind === 'none') return choice;
-    // HTTP firmware wants a whole URL that ends in .efi (FIELD: OVMF); TFTP firmware a bare name at the root.
+    // HTTP firmware wants a whole URL that ends in .efi (docs/hardware.md: OVMF); TFTP firmware a bare name at the root.
     const file = choice.transport === 'http' ? this.#urlOf(choice.file) : choice.file;
     const offer = {
       kind: 'loader',

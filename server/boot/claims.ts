@@ -11,7 +11,7 @@ export type ClaimResult =
   | { readonly kind: 'refused'; readonly reason: string; readonly claim?: Claim };
 
 /**
- * One-time boot credentials (PRODUCT, principle 7). Nonce and credential are derived from the server's key, so that neither is
+ * One-time boot credentials (docs/booting.md, 3 and 5). Nonce and credential are derived from the server's key, so that neither is
  * stored: the same session gets the same nonce after a restart, the same claim-id the same credential until its first use.
  */
 export class Claims {

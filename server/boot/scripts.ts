@@ -52,7 +52,7 @@ export function errorScript(loader: ScriptLoader, name: string, reason: string):
   return `echo "anybios: ERROR: ${safe(name)}: ${safe(reason)}"\necho "anybios: next try in 30 seconds"\nsleep 30\nreboot\n`;
 }
 
-/** The constant GRUB entry: signed GRUB fetches grub/grub.cfg and sets net_default_mac (FIELD: tried in full mode). */
+/** The constant GRUB entry: signed GRUB fetches grub/grub.cfg and sets net_default_mac (seen in full mode; docs/booting.md, 3). */
 export const GRUB_ENTRY = `# The machine's own file is rendered for its MAC.
 set timeout=0
 source grub/machine/$net_default_mac.cfg

@@ -63,7 +63,7 @@ const STALLS: Readonly<Record<BootStage, Stall>> = {
   },
 };
 
-/** Beside another DHCP server Secure Boot has no way of its own (PRODUCT, the boot, 2). */
+/** Beside another DHCP server Secure Boot has no way of its own (docs/booting.md: secure-boot-proxy). */
 const LOADER_IN_PROXY: Stall = {
   seconds: STALLS.loader.seconds,
   name: 'secure-boot-proxy',

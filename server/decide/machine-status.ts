@@ -1,7 +1,7 @@
 import type { BootSession } from '../domain/boot-session.js';
 import type { MachineStatus, Observed } from '../domain/machine.js';
 
-/** A live OS reports every 10 s; after three missing heartbeats the machine is lost (PRODUCT, the boot, 7). */
+/** A live OS reports every 10 s; after three missing heartbeats the machine is lost (docs/booting.md, 8). */
 export const HEARTBEAT_SECONDS = 10;
 export const LOST_AFTER_MS = 3 * HEARTBEAT_SECONDS * 1000 + 2000;
 

@@ -4,7 +4,7 @@ import type { BootSession } from '../domain/boot-session.js';
 export const IPXE_SILENCE_MS = 60_000;
 
 /**
- * Whether a DISCOVER is a new power-on (PRODUCT, "boot session"). Firmware without iPXE marks: when no session is open, or the
+ * Whether a DISCOVER is a new power-on (docs/booting.md: "boot session"). Firmware without iPXE marks: when no session is open, or the
  * open one has already fetched its script. iPXE: when none is open, after a claim, or after 60 s of silence. An OS: never.
  */
 export function opensSession(

@@ -52,7 +52,7 @@ export interface BootSession {
   readonly loaderFetches: number;
 }
 
-/** Boot credential of a session (PRODUCT, principle 7). Only hashes are stored. */
+/** Boot credential of a session (docs/booting.md, 5). Only hashes are stored. */
 export interface Claim {
   readonly session: string;
   readonly mac: Mac;

@@ -1,7 +1,7 @@
 import type { Ipv4 } from './ipv4.js';
 import type { Mac } from './mac.js';
 
-/** A dynamic or reserved address given to a NIC. Keyed by address; one lease per MAC and subnet (FIELD: addresses differ when client ids differ). */
+/** A dynamic or reserved address given to a NIC. Keyed by address; one lease per MAC and subnet (docs/hardware.md: one machine sends different client ids). */
 export interface Lease {
   readonly address: Ipv4;
   readonly mac: Mac;

@@ -1,6 +1,6 @@
 import type { DhcpOptionWords } from './dhcp-options.js';
 
-/** Which boot loader a machine gets (PRODUCT: the boot, step 2). `auto` decides from what is known of Secure Boot. */
+/** Which boot loader a machine gets (docs/booting.md, 2). `auto` decides from what is known of Secure Boot. */
 export type Loader = 'auto' | 'snponly' | 'ipxe' | 'shim';
 export const LOADERS = ['auto', 'snponly', 'ipxe', 'shim'] as const;
 

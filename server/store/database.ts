@@ -29,7 +29,7 @@ export async function openDatabase(path: string, now: number): Promise<OpenDatab
   try {
     sqlite.pragma('busy_timeout = 5000');
     sqlite.pragma('journal_mode = WAL');
-    // FULL: a commit is on the disk when it returns, over a power cut too (PRODUCT, principle 2).
+    // FULL: a commit is on the disk when it returns, over a power cut too (ADR 3).
     sqlite.pragma('synchronous = FULL');
     sqlite.pragma('foreign_keys = ON');
     sqlite.pragma('journal_size_limit = 67108864');

@@ -59,7 +59,7 @@ export function refusalOf(run: () => unknown): string[] {
   return [];
 }
 
-/** The site file of PRODUCT's documentation: one of each. */
+/** A site file with one of each. */
 export const SITE = `systems:
   - { name: web, kind: chroot, image: base, command: [/bin/httpd, -f, -p, "80"], env: {SITE: main}, files: {/etc/motd: "{{machine.name}}"},
       memory: 128M, cpus: 1, storage: ram, restart: always }
