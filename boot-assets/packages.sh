@@ -46,6 +46,5 @@ nmap
 shellcheck
 tcpdump
 tftp-hpa
-tshark
 udhcpc
 '

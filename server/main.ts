@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, join, resolve } from 'node:path';
@@ -154,6 +155,8 @@ async function start(
 
   const dhcpMetrics = new DhcpMetrics();
   const closing = new AbortController();
+  // Each event stream listens to it: many are normal.
+  setMaxListeners(0, closing.signal);
   const waitingFor = new Set(['HTTP', 'TFTP', 'DHCP']);
   const httpLog = log.child({ part: 'http' });
   const app = createApp({

@@ -48,10 +48,8 @@ export interface BootDeps {
   readonly files: Omit<NameSpaceDeps, 'identity' | 'script'>;
 }
 
-const SHIPPED_LOADERS: ReadonlySet<string> = new Set(Object.values(LOADER_FILES));
-
-/** First-stage loaders: their fetch is the `loader` stage. grubx64.efi is the second half of shim's. */
-const FIRST_LOADERS = new Set(['undionly.kpxe', 'snponly.efi', 'ipxe.efi', 'shimx64.efi']);
+/** First-stage loaders of this server: their fetch is the `loader` stage. grubx64.efi is the second half of shim's. */
+const FIRST_LOADERS: ReadonlySet<string> = new Set(Object.values(LOADER_FILES));
 
 /** The core between the packet shells and the state: who is this, what does it get, what has it done. */
 export class Boot implements DhcpBoot, FileBoot {
@@ -178,7 +176,7 @@ export class Boot implements DhcpBoot, FileBoot {
   #urlOf(file: string): string {
     if (file.includes('://')) return file;
     const { url } = this.#deps.planner.identity;
-    return SHIPPED_LOADERS.has(file) ? `${url}/boot/${file}` : `${url}/files/${file.replace(/^\/+/, '')}`;
+    return FIRST_LOADERS.has(file) ? `${url}/boot/${file}` : `${url}/files/${file.replace(/^\/+/, '')}`;
   }
 
   /** The first file of a boot: a shipped loader, or one that somebody set for this machine. */

@@ -5,18 +5,25 @@ import type { State } from '../state/state.js';
 import type { BootLog } from './event-log.js';
 import { patched } from './patched.js';
 
+/** Machines that are only discovered, at most; MACs are easy to make up, and each is kept in memory and in the store. */
+export const MOST_STRANGERS = 20_000;
+
 /** What machines show of themselves: in memory at once, in the store when it matters after a restart. */
 export class Observations {
   readonly #state: State;
   readonly #store: Pick<Store, 'saveObserved' | 'removeObserved'>;
   readonly #log: BootLog;
   readonly #clock: () => number;
+  /** Keys of machines that are only discovered, the one that was silent longest first. */
+  readonly #strangers = new Set<string>();
 
   constructor(state: State, store: Pick<Store, 'saveObserved' | 'removeObserved'>, log: BootLog, clock: () => number) {
     this.#state = state;
     this.#store = store;
     this.#log = log;
     this.#clock = clock;
+    const strangers = [...state.observed.values()].filter(({ key }) => !state.machines.has(key));
+    for (const { key } of strangers.sort((a, b) => a.lastSeenAt - b.lastSeenAt)) this.#strangers.add(key);
   }
 
   get(key: string): Observed | undefined {
@@ -43,6 +50,7 @@ export class Observations {
     };
     const next = patched<Observed>(base, { lastSeenAt: now, ...patch, key });
     this.#state.observed.set(key, next);
+    if (!this.#state.machines.has(key)) this.#sawStranger(key);
     if (keep || old === undefined) {
       this.#store
         .saveObserved(next)
@@ -58,12 +66,36 @@ export class Observations {
     const next = { ...old, ...patch, key: to };
     await this.#store.saveObserved(next);
     await this.#store.removeObserved(from);
+    this.#strangers.delete(from);
     this.#state.observed.delete(from);
     this.#state.observed.set(to, next);
   }
 
   async remove(key: string): Promise<void> {
     await this.#store.removeObserved(key);
+    this.#drop(key);
+  }
+
+  /** When there are too many, the one that was silent longest and does not wait for approval is forgotten. */
+  #sawStranger(key: string): void {
+    this.#strangers.delete(key);
+    this.#strangers.add(key);
+    if (this.#strangers.size <= MOST_STRANGERS) return;
+    for (const oldest of this.#strangers) {
+      if (this.#state.observed.get(oldest)?.waiting === true) continue;
+      this.#drop(oldest);
+      this.#state.sessions.delete(oldest);
+      this.#store
+        .removeObserved(oldest)
+        .catch((error: unknown) =>
+          this.#log.error({ error, key: oldest }, 'a discovered machine could not be forgotten'),
+        );
+      return;
+    }
+  }
+
+  #drop(key: string): void {
+    this.#strangers.delete(key);
     this.#state.observed.delete(key);
   }
 }

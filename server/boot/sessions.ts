@@ -196,6 +196,7 @@ export class Sessions {
     const now = this.#clock();
     for (const key of this.#open) {
       const session = this.#state.sessions.get(key);
+      if (session === undefined) this.#open.delete(key); // its machine was forgotten
       if (session === undefined || session.outcome !== 'running') continue;
       const diagnosis = diagnoseSilence(session, now);
       if (diagnosis === undefined) continue;

@@ -32,21 +32,33 @@ export interface ViewsDeps {
   readonly serverStartedAt: number;
 }
 
-/** Everything known of one machine, desired and observed. */
+/** Everything the server knows of one machine at this moment, desired and observed. */
 export interface MachineView {
+  /** Machine name, or MAC of a machine that is only discovered. */
   readonly key: string;
+  /** Absent: only discovered. */
   readonly machine?: Machine;
+  /** Absent: never seen. */
   readonly observed?: Observed;
   readonly status: MachineStatus;
+  /** The address it has now (lease or boot session). */
   readonly address?: Ipv4;
+  /** The newest boot session. */
   readonly session?: BootSession;
+  /** Assigned systems and what the machine reported of them; `unknown` when the machine is lost. */
   readonly systems: readonly ObservedSystem[];
 }
 
-export interface ExplainLine {
+interface ExplainLine {
   readonly what: string;
   readonly value: string;
   readonly why: string;
+}
+
+/** What a machine would be given now, one line per value, each with its reason. */
+export interface Explanation {
+  readonly machine: string;
+  readonly lines: readonly ExplainLine[];
 }
 
 /** The core as the API sees it: reading machines, explaining, and following changes of the desired state. */
@@ -84,7 +96,7 @@ export class Views {
   }
 
   /** What this machine would be given now, firmware by firmware, and why each value. Throws `not_found`. */
-  explain(key: string): { readonly machine: string; readonly lines: readonly ExplainLine[] } {
+  explain(key: string): Explanation {
     const { boot, planner, observations, sessions, leaseAddress } = this.#deps;
     const { machine, mac } = this.#find(key);
     const observed = observations.get(key);

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MOST_STRANGERS } from '../../server/boot/observations.js';
+import { parseMac } from '../../server/domain/mac.js';
 import type { Machine } from '../../server/domain/machine.js';
 import {
   address,
@@ -677,4 +679,22 @@ describe('what a machine without MACs, a stolen nonce and a one-shot system get'
     });
     expect(core.boot.bootOffer(facts, { mode: 'full', loader: 'snponly' })).toMatchObject({ kind: 'loader' });
   });
+
+  test('invented MACs are forgotten again, the longest silent first; one that waits for approval stays', async () => {
+    const macOf = (n: number) => parseMac((0x020000000000 + n).toString(16).padStart(12, '0'));
+    for (let n = 0; n <= MOST_STRANGERS; n++) core.step('discover', 'pxe', { mac: macOf(n) });
+    expect(core.views.machineView(macOf(0))).toBeUndefined();
+    expect(core.views.machineView(macOf(1))?.status).toBe('discovered');
+    core.state.observed.set(macOf(1), { ...observedOf(macOf(1)), waiting: true });
+    core.step('discover', 'pxe', { mac: macOf(MOST_STRANGERS + 1) });
+    expect(core.views.machineView(macOf(1))?.status).toBe('waiting');
+    expect(core.views.machineView(macOf(2))).toBeUndefined();
+    await core.events.flush();
+  }, 60_000);
 });
+
+function observedOf(key: string) {
+  const observed = core.state.observed.get(key);
+  if (observed === undefined) throw new Error(`nothing is known of ${key}`);
+  return observed;
+}
