@@ -10,7 +10,7 @@ export interface BootFields {
 }
 
 /** The `file` field of the header holds this many bytes; a longer name goes into option 67 only. */
-const FILE_FIELD = 128;
+export const FILE_FIELD = 128;
 const PXE_BIOS = 0;
 const RASPBERRY_PI = 41;
 

@@ -2,14 +2,12 @@ import { contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js'
 import { getOption } from '../wire/dhcp/options.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
 import { bootItemEcho, proxyDiscoveryControl } from '../wire/dhcp/pxe-proxy.js';
+import { FILE_FIELD } from './boot-options.js';
 import { netboots } from './classify.js';
 import type { DhcpContext, DhcpDecision, DhcpReply } from './dhcp-decision.js';
 import { proxyStep } from './proxy-step.js';
 import { type ReplyOptions, replyTo } from './reply.js';
 import { describePath, replyPath } from './reply-path.js';
-
-/** The `file` field of the header holds this many bytes. */
-const FILE_FIELD = 128;
 
 /**
  * Beside the site's own DHCP server (PXE 2.1, section 2.2): boot information for clients that netboot, never an address, never a

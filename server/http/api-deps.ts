@@ -1,13 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { Router } from 'express';
-import type { BootSession } from '../domain/boot-session.js';
+import type { Explanation, MachineView } from '../boot/views.js';
 import type { Change } from '../domain/desired.js';
 import type { Digest } from '../domain/digest.js';
-import type { BootEvent, Json, NewEvent } from '../domain/event.js';
+import type { BootEvent, NewEvent } from '../domain/event.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Lease } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
-import type { Machine, MachineStatus, Observed, ObservedSystem } from '../domain/machine.js';
 import type { Store } from '../domain/ports.js';
 import type { Subnet } from '../domain/site.js';
 import type { State } from '../state/state.js';
@@ -19,29 +18,6 @@ export interface EventFeed {
   subscribe(listener: (event: BootEvent) => void): () => void;
   /** Notes a change made through the API; does not wait until it is durable. */
   record(event: Omit<NewEvent, 'at'>): void;
-}
-
-/** Everything the server knows of one machine at this moment, desired and observed. */
-export interface MachineView {
-  /** Machine name, or MAC of a machine that is only discovered. */
-  readonly key: string;
-  /** Absent: only discovered. */
-  readonly machine?: Machine;
-  /** Absent: never seen. */
-  readonly observed?: Observed;
-  readonly status: MachineStatus;
-  /** The address it has now (lease or boot session). */
-  readonly address?: Ipv4;
-  /** The newest boot session. */
-  readonly session?: BootSession;
-  /** Assigned systems and what the machine reported of them; `unknown` when the machine is lost. */
-  readonly systems: readonly ObservedSystem[];
-}
-
-/** What a machine would be given now, one line per value, each with its reason. */
-export interface Explanation {
-  readonly machine: string;
-  readonly lines: readonly { readonly what: string; readonly value: Json; readonly why: string }[];
 }
 
 /** What the API needs of the boot core. Readings are synchronous and in memory. */

@@ -1,7 +1,8 @@
+import type { MachineView } from '../boot/views.js';
 import { notFound } from '../domain/errors.js';
 import { parseMac } from '../domain/mac.js';
 import type { State } from '../state/state.js';
-import type { BootViews, MachineView } from './api-deps.js';
+import type { BootViews } from './api-deps.js';
 
 const LIKE_MAC = /^[0-9a-f]{2}([:-]?[0-9a-f]{2}){5}$/i;
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import type { MachineView } from '../boot/views.js';
 import { machineToJson } from '../desired/resource-json.js';
 import { machineSchema as machineForm } from '../desired/schemas.js';
 import { BOOT_STAGES, type BootSession } from '../domain/boot-session.js';
 import { formatIpv4 } from '../domain/ipv4.js';
 import { LOADERS } from '../domain/role.js';
-import type { MachineView } from './api-deps.js';
 import { iso, isoSchema } from './iso.js';
 
 export const MACHINE_STATUSES = [

@@ -1,25 +1,13 @@
 import type { Server } from 'node:http';
 import { type AddressInfo, createServer, isIPv4, type Socket } from 'node:net';
-import { AnybiosError, conflict } from '../domain/errors.js';
-import { type Ipv4, parseIpv4 } from '../domain/ipv4.js';
+import type { TransferReport } from '../boot/contract.js';
+import { parseIpv4 } from '../domain/ipv4.js';
+import { listenProblem } from '../domain/listen-problem.js';
 import { compiledEntry } from '../paths.js';
 import { ConnectionGuard } from './connection-guard.js';
 import { sortConnection } from './image-url.js';
 import { StreamChild } from './stream-child.js';
 import type { StreamReport } from './stream-messages.js';
-
-/** One download, as the boot core takes it (the same form as boot/contract.ts: TransferReport). */
-export interface ImageTransfer {
-  readonly requester: { readonly protocol: 'http'; readonly address: Ipv4 };
-  /** `images/sha256/HEX/vmlinuz` */
-  readonly name: string;
-  readonly phase: StreamReport['phase'];
-  /** Of this answer, which may be a part of the file. */
-  readonly bytes: number;
-  readonly total: number;
-  readonly milliseconds: number;
-  readonly reason?: string;
-}
 
 /** A pino logger fits. */
 export interface FrontLog {
@@ -36,7 +24,7 @@ export interface HttpFrontOptions {
   readonly port: number;
   /** Of the image store: its files are in `sha256/` below. */
   readonly imagesDir: string;
-  readonly onTransfer: (transfer: ImageTransfer) => void;
+  readonly onTransfer: (transfer: TransferReport) => void;
   readonly log: FrontLog;
   /** For a connection to send its first request line, and for the head of each request on the main server. */
   readonly headMilliseconds?: number;
@@ -162,7 +150,7 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
 
   function listen(host: string, wanted: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const fail = (error: NodeJS.ErrnoException): void => reject(listenProblem(error, host, wanted));
+      const fail = (error: NodeJS.ErrnoException): void => reject(listenProblem(error, host, wanted, 'http'));
       listener.once('error', fail);
       listener.listen({ host, port: wanted, backlog: BACKLOG }, () => {
         listener.off('error', fail);
@@ -183,30 +171,4 @@ function stopReading(socket: Socket): boolean {
   if (typeof handle.readStop !== 'function') return false;
   handle.readStop();
   return true;
-}
-
-function listenProblem(error: NodeJS.ErrnoException, address: string, port: number): Error {
-  const where = `${address}:${port}`;
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return conflict(`${where} is in use`, {
-        field: 'listen.http',
-        remedy: 'stop the other program, or set listen.http to another port',
-        cause: error,
-      });
-    case 'EACCES':
-      return new AnybiosError('unavailable', `not allowed to listen on ${where}`, {
-        field: 'listen.http',
-        remedy: 'start as root, or with the capability CAP_NET_BIND_SERVICE',
-        cause: error,
-      });
-    case 'EADDRNOTAVAIL':
-      return new AnybiosError('unavailable', `this computer has no address ${address}`, {
-        field: 'listen.address',
-        remedy: 'set listen.address to an address of one of its interfaces',
-        cause: error,
-      });
-    default:
-      return error;
-  }
 }

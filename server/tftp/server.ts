@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { BootFile, FileBoot, Requester } from '../boot/contract.js';
 import { TRANSFER_TIMING, type TransferTiming } from '../decide/tftp-transfer.js';
 import { parseIpv4 } from '../domain/ipv4.js';
+import { listenProblem } from '../domain/listen-problem.js';
 import { compiledEntry } from '../paths.js';
 import {
   decodeTftp,
@@ -14,7 +15,6 @@ import {
 } from '../wire/tftp/packet.js';
 import { WireError } from '../wire/wire-error.js';
 import { TFTP_CODE_OF } from './errors.js';
-import { listenProblem } from './listen-problem.js';
 import type { FromWorker, TransferJob, TransferSource } from './messages.js';
 import { TransferThread } from './transfer-thread.js';
 
@@ -280,7 +280,7 @@ function listen(address: string, port: number): Promise<Socket> {
     const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       socket.close();
-      reject(listenProblem(error, address, port));
+      reject(listenProblem(error, address, port, 'tftp'));
     });
     socket.bind({ address, port, exclusive: true }, () => {
       socket.removeAllListeners('error');

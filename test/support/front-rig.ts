@@ -5,7 +5,8 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { createHttpFront, type HttpFront, type ImageTransfer } from '../../server/images/front.js';
+import type { TransferReport } from '../../server/boot/contract.js';
+import { createHttpFront, type HttpFront } from '../../server/images/front.js';
 import { redirectImages } from '../../server/images/redirect-images.js';
 import { createImageStore, type ImageStore } from '../../server/images/store.js';
 
@@ -15,13 +16,13 @@ export interface FrontRig {
   readonly store: ImageStore;
   readonly dir: string;
   readonly url: string;
-  readonly transfers: ImageTransfer[];
+  readonly transfers: TransferReport[];
   readonly log: string[];
   /** Requests that reached the main server: `GET /path body`. */
   readonly main: string[];
   /** Imports the bytes; the path of the image. */
   put(bytes: Buffer): Promise<string>;
-  ended(count: number): Promise<readonly ImageTransfer[]>;
+  ended(count: number): Promise<readonly TransferReport[]>;
   close(): Promise<void>;
 }
 
@@ -29,7 +30,7 @@ export interface FrontRig {
 export async function frontRig(options: { address?: string; headMilliseconds?: number } = {}): Promise<FrontRig> {
   const dir = await mkdtemp(join(tmpdir(), 'fi-front-'));
   const store = await createImageStore(dir);
-  const transfers: ImageTransfer[] = [];
+  const transfers: TransferReport[] = [];
   const log: string[] = [];
   const main: string[] = [];
   const waiting: (() => void)[] = [];
@@ -59,7 +60,7 @@ export async function frontRig(options: { address?: string; headMilliseconds?: n
     ...(options.headMilliseconds === undefined ? {} : { headMilliseconds: options.headMilliseconds }),
   });
   await front.start();
-  const isEnd = ({ phase }: ImageTransfer): boolean => phase !== 'started' && phase !== 'progress';
+  const isEnd = ({ phase }: TransferReport): boolean => phase !== 'started' && phase !== 'progress';
   return {
     front,
     server,
