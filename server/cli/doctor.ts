@@ -44,7 +44,13 @@ async function allChecks(cli: Cli): Promise<readonly Check[]> {
     site.push(...interfaceChecks(config), ...portChecks(config, isRunning), ...dataChecks(config));
     site.push(...(await dhcpServerChecks(config)));
   }
-  return [...hostChecks(), check, ...site, ...(await assetChecks()), ...labChecks(cli.io.env.PATH ?? '')];
+  return [
+    ...hostChecks(),
+    check,
+    ...site,
+    ...(await assetChecks(undefined, { site: config !== undefined })),
+    ...labChecks(cli.io.env.PATH ?? ''),
+  ];
 }
 
 function readConfig(cli: Cli): { readonly check: Check; readonly config?: Config } {
