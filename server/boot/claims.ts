@@ -4,7 +4,7 @@ import { AnybiosError } from '../domain/errors.js';
 import type { Store } from '../domain/ports.js';
 
 /** A nonce lives this long after its last rendering: time for a slow kernel download, not for a shelf. */
-export const NONCE_LIFE_MS = 10 * 60 * 1000;
+const NONCE_LIFE_MS = 10 * 60 * 1000;
 
 export type ClaimResult =
   | { readonly kind: 'granted'; readonly credential: string; readonly claim: Claim; readonly repeated: boolean }

@@ -81,7 +81,7 @@ export const PART_FILES: Readonly<Record<ImagePart, string>> = {
   disk: 'disk.img',
 };
 
-export function plannedFile(file: ImageFile, server: ServerIdentity): PlannedFile {
+function plannedFile(file: ImageFile, server: ServerIdentity): PlannedFile {
   const name = PART_FILES[file.part];
   const path = `/images/sha256/${file.digest}/${name}`;
   return { file: name, path, url: server.url + path, digest: file.digest, size: file.size };

@@ -98,10 +98,3 @@ export function diagnoseLoop(session: BootSession): Diagnosis | undefined {
       'the loader does not send option 77/175 or does not get our answer: look for a second DHCP server, or set another loader for this machine',
   };
 }
-
-/** Documented names (docs/booting.md); a test compares. */
-export const DIAGNOSES: readonly string[] = [
-  ...Object.values(STALLS).map((s) => s.name),
-  LOADER_IN_PROXY.name,
-  'chainload-loop',
-];

@@ -1,7 +1,7 @@
 import { invalid } from '../domain/errors.js';
 
 /** The most that Linux keeps on x86: COMMAND_LINE_SIZE is 2048 with the final NUL (arch/x86/include/asm/setup.h). */
-export const MAX_COMMAND_LINE = 2047;
+const MAX_COMMAND_LINE = 2047;
 
 // Bytes that neither iPXE (`${`, `||`, `&&`), nor GRUB (`;`, `$`, quotes), nor the kernel (space, quotes) reads as its own.
 const SAFE = /^[A-Za-z0-9_.,:/=@%+~[\]-]+$/;

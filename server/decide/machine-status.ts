@@ -3,7 +3,7 @@ import type { MachineStatus, Observed } from '../domain/machine.js';
 
 /** A live OS reports every 10 s; after three missing heartbeats the machine is lost (docs/booting.md, 8). */
 export const HEARTBEAT_SECONDS = 10;
-export const LOST_AFTER_MS = 3 * HEARTBEAT_SECONDS * 1000 + 2000;
+const LOST_AFTER_MS = 3 * HEARTBEAT_SECONDS * 1000 + 2000;
 
 export interface StatusInput {
   readonly known: boolean;

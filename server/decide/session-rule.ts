@@ -1,7 +1,7 @@
 import type { BootSession } from '../domain/boot-session.js';
 
 /** A ROM that is iPXE itself cannot be told from a chainloaded one; this much silence means it was switched on again. */
-export const IPXE_SILENCE_MS = 60_000;
+const IPXE_SILENCE_MS = 60_000;
 
 /**
  * Whether a DISCOVER is a new power-on (docs/booting.md: "boot session"). Firmware without iPXE marks: when no session is open, or the

@@ -12,7 +12,7 @@ export interface NegotiationLimits {
   readonly windowSize: number;
 }
 
-export const NEGOTIATION_LIMITS: NegotiationLimits = { blockSize: LARGEST_BLOCK_SIZE, windowSize: 64 };
+const NEGOTIATION_LIMITS: NegotiationLimits = { blockSize: LARGEST_BLOCK_SIZE, windowSize: 64 };
 
 /** What both sides keep to in one transfer. */
 export interface TransferTerms {

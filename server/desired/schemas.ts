@@ -21,7 +21,7 @@ const ADDRESS_RULE = 'an IPv4 address, e.g. 10.77.0.11';
 export const nameSchema = word(NAME, NAME_RULE);
 
 /** `name`, `name:version` or `name:tag`. */
-export const imageReferenceSchema = word(
+const imageReferenceSchema = word(
   /^[a-z0-9][a-z0-9._-]{0,62}(:[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/,
   'NAME, NAME:VERSION or NAME:TAG, e.g. base or base:stable',
 );

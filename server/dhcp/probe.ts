@@ -20,7 +20,7 @@ export interface ProbedServer {
 }
 
 /** Several servers look with ICMP whether the address is free before they offer it; dnsmasq takes 3 s for that. */
-export const PROBE_SECONDS = 4;
+const PROBE_SECONDS = 4;
 const POLL_MS = 100;
 const ETHERNET_BROADCAST = parseMac('ff:ff:ff:ff:ff:ff');
 const LIMITED_BROADCAST = parseIpv4('255.255.255.255');

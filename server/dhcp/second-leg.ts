@@ -5,7 +5,7 @@ import { openUdpOnInterface } from './native-sockets.js';
 import { addressesOf } from './socket.js';
 
 /** PXE 2.1, section 2.2.2: where a ROM asks the boot server once it has its address. */
-export const SECOND_LEG_PORT = 4011;
+const SECOND_LEG_PORT = 4011;
 
 /** UDP 4011 of one interface. Unlike on port 67 the client has an address, so an ordinary answer to where it came from will do. */
 export interface SecondLegLink {

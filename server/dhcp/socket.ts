@@ -10,8 +10,8 @@ import { openArpProbe } from './arp-probe.js';
 import { inheritedSocket } from './inherited-sockets.js';
 import { openLinkSender, openUdpOnInterface, sendUdp } from './native-sockets.js';
 
-export const SERVER_PORT = 67;
-export const CLIENT_PORT = 68;
+const SERVER_PORT = 67;
+const CLIENT_PORT = 68;
 
 /** One interface on which DHCP is spoken. ADR 2 says why it is made this way. */
 export interface DhcpLink {

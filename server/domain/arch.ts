@@ -73,7 +73,7 @@ const BY_CODE: ReadonlyMap<number, Arch> = new Map(
 );
 
 /** The word for an architecture in configuration: `x64-uefi`, `arm-64-bit-uefi-http`. */
-export function archWord({ name }: Arch): string {
+function archWord({ name }: Arch): string {
   return name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')

@@ -4,7 +4,6 @@ import { invalid } from './errors.js';
 export type Ipv4 = number & { readonly __brand: 'Ipv4' };
 
 export const UNSPECIFIED = 0 as Ipv4;
-export const BROADCAST = 0xffffffff as Ipv4;
 
 const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const DOTTED = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);

@@ -20,7 +20,7 @@ import { tokenRoutes } from './token-routes.js';
 import { safeHeaders, webPage } from './web-page.js';
 
 /** Every route of the API, in the order in which they are tried. */
-export function apiRoutes(deps: ApiDeps): Route[] {
+function apiRoutes(deps: ApiDeps): Route[] {
   const writer = new DesiredWriter(deps);
   return [
     ...machineRoutes(deps),

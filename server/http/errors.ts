@@ -25,7 +25,7 @@ export const errorSchema = z
   .meta({ id: 'Error' });
 
 /** Every failure as one of ours; what nobody expected becomes `internal` without its text (it may hold paths or data). */
-export function asAnybiosError(error: unknown): AnybiosError {
+function asAnybiosError(error: unknown): AnybiosError {
   if (error instanceof AnybiosError) return error;
   if (error instanceof z.ZodError) return fromZod(error);
   if (error instanceof Error && 'type' in error && error.type === 'entity.too.large' && 'limit' in error) {
@@ -44,7 +44,7 @@ export function asAnybiosError(error: unknown): AnybiosError {
 }
 
 /** The first problem of a zod error; `z.strictObject` names keys that do not exist. */
-export function fromZod(error: z.ZodError): AnybiosError {
+function fromZod(error: z.ZodError): AnybiosError {
   const issue = error.issues[0];
   if (issue === undefined) return invalid('the request does not fit');
   const at = fieldPath(issue.path);

@@ -109,7 +109,7 @@ export function mountRoutes(routes: readonly Route[]): Router {
 }
 
 /** `/machines/{name}` → `/machines/:name`. */
-export function expressPath(path: string): string {
+function expressPath(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1');
 }
 

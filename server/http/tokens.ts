@@ -4,7 +4,7 @@ import { conflict, invalid, notFound } from '../domain/errors.js';
 import type { Store, TokenRecord } from '../domain/ports.js';
 
 /** The token of dataDir/admin.token goes by this name; it is not in the store. */
-export const ADMIN_TOKEN_NAME = 'admin';
+const ADMIN_TOKEN_NAME = 'admin';
 
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
 const newToken = (): string => randomBytes(32).toString('base64url');

@@ -31,7 +31,7 @@ const manifestSchema = z.object({
 export type AssetsManifest = z.infer<typeof manifestSchema>;
 
 /** What `anybios assets build` made. Throws `unavailable` with the remedy when it has not run or its result is damaged. */
-export async function readAssetsManifest(assetsDir: string): Promise<AssetsManifest> {
+async function readAssetsManifest(assetsDir: string): Promise<AssetsManifest> {
   const path = join(assetsDir, 'manifest.json');
   let text: string;
   try {

@@ -60,8 +60,6 @@ export interface VirtualMachine {
   readonly folder: string;
 }
 
-export const defaultMemoryMiB = (firmware: Firmware): number => ROWS[firmware].memoryMiB;
-
 /** The file that must be copied to `variablesFile(machine)` before the start; undefined for BIOS. */
 export const variablesTemplate = (firmware: Firmware): string | undefined => ROWS[firmware].flash?.variables;
 export const variablesFile = (machine: VirtualMachine): string => `${machine.folder}/${machine.name}.vars.fd`;

@@ -11,7 +11,7 @@ export interface OpenSocket {
 const WAITING = { tcp: '0A', udp: '07' } as const;
 
 /** Sockets that wait for peers, out of the text of /proc/net/udp, udp6, tcp or tcp6 (proc(5)). */
-export function readSockets(text: string, protocol: 'tcp' | 'udp'): readonly OpenSocket[] {
+function readSockets(text: string, protocol: 'tcp' | 'udp'): readonly OpenSocket[] {
   return text
     .split('\n')
     .slice(1)
