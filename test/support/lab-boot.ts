@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ApiClient } from '../../server/cli/client.js';
 import { listAll } from '../../server/cli/paging.js';
 import { chooseAccelerator } from '../../server/lab/accelerator.js';
-import { consoleLog, type Firmware, type VirtualMachine } from '../../server/lab/firmware.js';
+import { consoleLog, consoleSocket, type Firmware, type VirtualMachine } from '../../server/lab/firmware.js';
 import { Lab } from '../../server/lab/lab.js';
 import { addressOf, labConfig, labMachines } from '../../server/lab/site.js';
 import { lastLines } from '../../server/lab/tail.js';
@@ -33,7 +34,9 @@ const machineSchema = z.object({
       diagnosis: z.object({ name: z.string(), message: z.string() }).optional(),
     })
     .optional(),
-  systems: z.array(z.object({ name: z.string(), state: z.string(), restarts: z.number() })),
+  systems: z.array(
+    z.object({ name: z.string(), state: z.string(), restarts: z.number(), message: z.string().optional() }),
+  ),
 });
 export type LabMachine = z.output<typeof machineSchema>;
 
@@ -185,6 +188,30 @@ export class BootLab {
 
   console(machine: VirtualMachine): string {
     return readFileSync(consoleLog(machine), 'latin1');
+  }
+
+  /** Types a line on the machine's serial port and waits for what `pattern` finds in the console written after that. */
+  async type(machine: VirtualMachine, line: string, pattern: RegExp, seconds = 20): Promise<RegExpExecArray> {
+    const before = this.console(machine).length;
+    const keyboard = createConnection(consoleSocket(machine));
+    try {
+      await new Promise((resolve, reject) => keyboard.once('connect', resolve).once('error', reject));
+      // What the machine writes must be taken, or QEMU waits with it.
+      keyboard.resume().write(`${line}\n`);
+      const end = Date.now() + seconds * 1000;
+      for (;;) {
+        const found = pattern.exec(this.console(machine).slice(before));
+        if (found !== null) return found;
+        if (Date.now() > end) {
+          throw new Error(
+            `${machine.name}: "${line}" was not answered\n${lastLines(consoleLog(machine), 25).join('\n')}`,
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    } finally {
+      keyboard.destroy();
+    }
   }
 
   async close(): Promise<void> {
