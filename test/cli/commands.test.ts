@@ -212,7 +212,9 @@ describe('what there is', () => {
     const listed = await json('boot list --machine node1 --limit 1');
     expect(listed).toMatchObject({ items: [{ key: 'node1', stage: 'dhcp', outcome: 'running' }] });
     const session = (listed as { items: { session: string }[] }).items[0]?.session ?? '';
-    expect(await out(`boot show ${session}`)).toMatch(/^ *TIME +EVENT +MESSAGE\n\+0\.000 s +dhcp\.(?:discover|offer) /m);
+    expect(await out(`boot show ${session}`)).toMatch(
+      /^ *TIME +EVENT +MESSAGE\n\+0\.000 s +dhcp\.(?:discover|offer) /m,
+    );
     expect(await anybios('boot show nope')).toMatchObject({ code: 1 });
     expect(await anybios('boot list --limit zero')).toMatchObject({ code: 2 });
   });
