@@ -5,6 +5,7 @@ import { unavailable } from '../domain/errors.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macToBytes, parseMac } from '../domain/mac.js';
 import { arpSender, encodeArpProbe } from '../wire/arp.js';
+import { c } from './libc.js';
 
 /** Asks the wire of one interface whether somebody has an address. */
 export interface ArpProbe {
@@ -27,41 +28,6 @@ const NOTHING = [11, 100];
 const BROADCAST_MAC = 'ff:ff:ff:ff:ff:ff' as Mac;
 /** The socket is read this often while a probe waits: Node cannot wait for a packet socket. */
 const POLL_MS = 10;
-
-interface Libc {
-  readonly socket: (domain: number, type: number, protocol: number) => number;
-  readonly bind: (fd: number, address: Uint8Array, length: number) => number;
-  readonly sendto: (
-    fd: number,
-    bytes: Uint8Array,
-    length: number,
-    flags: number,
-    to: Uint8Array,
-    size: number,
-  ) => number;
-  readonly recv: (fd: number, into: Uint8Array, length: number, flags: number) => number;
-  readonly close: (fd: number) => number;
-  readonly if_nametoindex: (name: string) => number;
-}
-
-let libc: Libc | undefined;
-
-function c(): Libc {
-  if (libc === undefined) {
-    const library = koffi.load(null);
-    libc = {
-      socket: library.func('int socket(int domain, int type, int protocol)'),
-      bind: library.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
-      sendto: library.func(
-        'long sendto(int fd, const uint8_t *bytes, size_t length, int flags, const uint8_t *to, uint32_t size)',
-      ),
-      recv: library.func('long recv(int fd, _Out_ uint8_t *into, size_t length, int flags)'),
-      close: library.func('int close(int fd)'),
-      if_nametoindex: library.func('unsigned int if_nametoindex(const char *name)'),
-    };
-  }
-  return libc;
-}
 
 /** Hears nothing until the first question. Needs CAP_NET_RAW. Throws `unavailable`. */
 export function openArpProbe(name: string): ArpProbe {

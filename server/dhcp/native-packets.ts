@@ -1,6 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { unavailable } from '../domain/errors.js';
+import { c } from './libc.js';
 
 // Numbers of Linux (x86-64 and arm64 agree on all of them).
 const AF_PACKET = 17;
@@ -13,34 +14,6 @@ const ETHERTYPE_IPV4 = 0x0800;
 /** Nothing is waiting; the interface went down (said once, it may come back). */
 const NOTHING = [11, 100];
 const LARGEST = 4096;
-
-interface Libc {
-  readonly socket: (domain: number, type: number, protocol: number) => number;
-  readonly attach: (fd: number, level: number, name: number, filter: object, length: number) => number;
-  readonly bind: (fd: number, address: Uint8Array, length: number) => number;
-  readonly recv: (fd: number, into: Uint8Array, length: number, flags: number) => number;
-  readonly close: (fd: number) => number;
-  readonly if_nametoindex: (name: string) => number;
-}
-
-let libc: Libc | undefined;
-
-/** The C library that runs this process; opened at the first use, since import must do nothing. */
-function c(): Libc {
-  if (libc === undefined) {
-    const library = koffi.load(null);
-    const program = koffi.struct({ length: 'uint16_t', filter: 'const uint8_t *' });
-    libc = {
-      socket: library.func('int socket(int domain, int type, int protocol)'),
-      attach: library.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(program), 'uint32_t']),
-      bind: library.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
-      recv: library.func('long recv(int fd, _Out_ uint8_t *into, size_t length, int flags)'),
-      close: library.func('int close(int fd)'),
-      if_nametoindex: library.func('unsigned int if_nametoindex(const char *name)'),
-    };
-  }
-  return libc;
-}
 
 /** One instruction of classic BPF: code, jump if true, jump if false, value. */
 export type BpfInstruction = readonly [code: number, whenTrue: number, whenFalse: number, value: number];

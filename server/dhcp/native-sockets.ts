@@ -3,6 +3,7 @@ import koffi from 'koffi';
 import { unavailable } from '../domain/errors.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macToBytes } from '../domain/mac.js';
+import { c } from './libc.js';
 
 // Numbers of Linux (x86-64 and arm64 agree on all of them).
 const AF_INET = 2;
@@ -22,42 +23,6 @@ const ETHERTYPE_IPV4 = 0x0800;
  * without it the kernel gives what is allowed.
  */
 const RECEIVE_BUFFER = 8 * 1024 * 1024;
-
-interface Libc {
-  readonly socket: (domain: number, type: number, protocol: number) => number;
-  readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, length: number) => number;
-  readonly bind: (fd: number, address: Uint8Array, length: number) => number;
-  readonly sendto: (
-    fd: number,
-    bytes: Uint8Array,
-    length: number,
-    flags: number,
-    address: Uint8Array,
-    addressLength: number,
-  ) => number;
-  readonly close: (fd: number) => number;
-  readonly if_nametoindex: (name: string) => number;
-}
-
-let libc: Libc | undefined;
-
-/** The C library that runs this process; opened at the first use, since import must do nothing. */
-function c(): Libc {
-  if (libc === undefined) {
-    const library = koffi.load(null);
-    libc = {
-      socket: library.func('int socket(int domain, int type, int protocol)'),
-      setsockopt: library.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)'),
-      bind: library.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
-      sendto: library.func(
-        'long sendto(int fd, const uint8_t *bytes, size_t length, int flags, const uint8_t *address, uint32_t size)',
-      ),
-      close: library.func('int close(int fd)'),
-      if_nametoindex: library.func('unsigned int if_nametoindex(const char *name)'),
-    };
-  }
-  return libc;
-}
 
 /**
  * A UDP socket on 0.0.0.0:`port` that hears and sends on one interface only (SO_BINDTODEVICE): dgram alone cannot tell which
