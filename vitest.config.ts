@@ -10,6 +10,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/interop/**', 'test/boot/**'],
           globalSetup: ['test/support/build.ts'],
+          setupFiles: ['test/support/property-seed.ts'],
         },
       },
       {

@@ -53,7 +53,9 @@ const system = (name: string): fc.Arbitrary<System> =>
 
 const OPAQUE = fc
   .stringMatching(/^[a-z :#]{1,8}$/)
-  .chain((text) => fc.constantFrom(text, `${text}1e3`, `0x${text}`, 'hex:0a0b'));
+  .chain((text) => fc.constantFrom(text, `${text}1e3`, `0x${text}`, 'hex:0a0b'))
+  // Text of this form is refused: it could be meant as bytes.
+  .filter((text) => !/^[0-9a-f]{2}(:[0-9a-f]{2})+$/.test(text));
 
 /** Options in every written form; numbers as keys stand first in a JavaScript object, in order. */
 const options: fc.Arbitrary<DhcpOptionWords> = fc
@@ -107,7 +109,8 @@ const machine = (name: string, index: number, roles: readonly string[]): fc.Arbi
       optional('bootFiles', bootFiles),
       optional(
         'clientId',
-        OPAQUE.map((id) => (id.startsWith('hex:') ? `${id}${index.toString(16).padStart(2, '0')}` : `${id}${index}`)),
+        // A word, not a digit: "aa:a" and a digit would read as bytes.
+        OPAQUE.map((id) => (id.startsWith('hex:') ? `${id}${index.toString(16).padStart(2, '0')}` : `${id} #${index}`)),
       ),
       optional(
         'relay',
