@@ -4,8 +4,8 @@ import koffi from 'koffi';
 import { unavailable } from '../domain/errors.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macToBytes, parseMac } from '../domain/mac.js';
+import { c } from '../native/libc.js';
 import { arpSender, encodeArpProbe } from '../wire/arp.js';
-import { c } from './libc.js';
 
 /** Asks the wire of one interface whether somebody has an address. */
 export interface ArpProbe {

@@ -1,7 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { unavailable } from '../domain/errors.js';
-import { c } from './libc.js';
+import { c } from '../native/libc.js';
 
 // Numbers of Linux (x86-64 and arm64 agree on all of them).
 const AF_PACKET = 17;

@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { unavailable } from '../domain/errors.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macToBytes } from '../domain/mac.js';
-import { c } from './libc.js';
+import { c } from '../native/libc.js';
 
 // Numbers of Linux (x86-64 and arm64 agree on all of them).
 const AF_INET = 2;
