@@ -180,7 +180,7 @@ async function start(
       { path: '/', router: Router().use(redirectImages) },
       { path: '/boot', router: bootRoutes('/boot', core.boot, httpLog) },
       { path: '/files', router: bootRoutes('/files', core.boot, httpLog) },
-      { path: '/agent/v1', router: agentRoutes({ claims: core.claims, reports: core.reports, log: httpLog }) },
+      { path: '/agent/v1', router: agentRoutes({ ...core, log: httpLog }) },
     ],
     log: httpLog,
     version: productVersion(),

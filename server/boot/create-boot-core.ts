@@ -4,6 +4,7 @@ import type { Snapshot, Store } from '../domain/ports.js';
 import type { ServerIdentity, Subnet, UnknownPolicy } from '../domain/site.js';
 import type { State } from '../state/state.js';
 import { Boot } from './boot.js';
+import { Claimants } from './claimants.js';
 import { Claims } from './claims.js';
 import { type BootLog, EventLog } from './event-log.js';
 import { MachineReports } from './machine-reports.js';
@@ -12,6 +13,8 @@ import { Observations } from './observations.js';
 import { Planner, type SitePolicy } from './planner.js';
 import type { RenderProfile } from './scripts.js';
 import { Sessions } from './sessions.js';
+import { type RenderText, SystemDefinitions } from './system-definitions.js';
+import { SystemReports } from './system-reports.js';
 import { Views } from './views.js';
 
 export interface BootCoreOptions {
@@ -25,7 +28,7 @@ export interface BootCoreOptions {
   readonly key: string;
   readonly files: Omit<NameSpaceDeps, 'identity' | 'script'>;
   readonly renderProfile: RenderProfile;
-  readonly renderText: (name: string, template: string, data: object) => string;
+  readonly renderText: RenderText;
   readonly leaseAddress: (mac: Mac) => Ipv4 | undefined;
   /** Who has this address on the wire now, if the kernel knows; asked in proxy mode. */
   readonly neighbour?: (address: Ipv4) => Mac | undefined;
@@ -40,6 +43,8 @@ export interface BootCore {
   readonly boot: Boot;
   readonly views: Views;
   readonly reports: MachineReports;
+  readonly systems: SystemReports;
+  readonly definitions: SystemDefinitions;
   readonly claims: Claims;
   readonly sessions: Sessions;
   readonly events: EventLog;
@@ -63,13 +68,10 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   const common = { state, sessions, observations, planner, log, clock };
   const { renderProfile, files, neighbour } = options;
   const boot = new Boot({ ...common, claims, events, renderProfile, files, neighbour });
-  const reports = new MachineReports({
-    ...common,
-    claims,
-    events,
-    renderText: options.renderText,
-    renewLease: options.renewLease,
-  });
+  const claimants = new Claimants(common);
+  const systems = new SystemReports({ ...common, claims, claimants, renewLease: options.renewLease });
+  const reports = new MachineReports({ ...common, claims, claimants, events, systems });
+  const definitions = new SystemDefinitions(claimants, planner, options.renderText);
   const views = new Views({
     ...common,
     boot,
@@ -78,5 +80,15 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     leaseAddress: options.leaseAddress,
     serverStartedAt: clock(),
   });
-  return { boot, views, reports, claims, sessions, events, configure: (policy) => planner.configure(policy) };
+  return {
+    boot,
+    views,
+    reports,
+    systems,
+    definitions,
+    claims,
+    sessions,
+    events,
+    configure: (policy) => planner.configure(policy),
+  };
 }

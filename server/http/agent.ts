@@ -3,7 +3,10 @@ import { buffer } from 'node:stream/consumers';
 import express, { type Request, type Response, Router } from 'express';
 import { pack } from 'tar-stream';
 import type { Claims } from '../boot/claims.js';
-import type { AnswerLines, Lines, MachineReports, RenderedFile } from '../boot/machine-reports.js';
+import type { AnswerLines, Lines } from '../boot/machine-lines.js';
+import type { MachineReports } from '../boot/machine-reports.js';
+import type { RenderedFile, SystemDefinitions } from '../boot/system-definitions.js';
+import type { SystemReports } from '../boot/system-reports.js';
 import type { Claim } from '../domain/boot-session.js';
 import { AnybiosError, invalid, unauthorized } from '../domain/errors.js';
 import { type Ipv4, parseIpv4, UNSPECIFIED } from '../domain/ipv4.js';
@@ -18,13 +21,16 @@ const KEY = /^[a-z][a-z0-9-]{0,63}$/;
 export interface AgentDeps {
   readonly claims: Claims;
   readonly reports: MachineReports;
+  readonly systems: SystemReports;
+  readonly definitions: SystemDefinitions;
   readonly log: { error(data: object, message: string): void };
   /** Default 15 s. */
   readonly bodyMilliseconds?: number;
 }
 
 /** The machine protocol, `/agent/v1` (docs/booting.md): lines of text, because stage 1 is busybox ash. */
-export function agentRoutes({ claims, reports, log, bodyMilliseconds = BODY_MILLISECONDS }: AgentDeps): Router {
+export function agentRoutes(deps: AgentDeps): Router {
+  const { claims, reports, systems, definitions, log, bodyMilliseconds = BODY_MILLISECONDS } = deps;
   const router = Router();
   const readBody = express.raw({ type: () => true, limit: MAX_BODY });
   router.use((request, response, next) => {
@@ -66,7 +72,7 @@ export function agentRoutes({ claims, reports, log, bodyMilliseconds = BODY_MILL
   );
   router.post(
     '/heartbeat',
-    answer(async (request) => await reports.heartbeat(await authenticated(request), parseLines(request.body))),
+    answer(async (request) => await systems.heartbeat(await authenticated(request), parseLines(request.body))),
   );
   router.post(
     '/inventory',
@@ -81,12 +87,12 @@ export function agentRoutes({ claims, reports, log, bodyMilliseconds = BODY_MILL
   );
   router.get(
     '/systems/:name',
-    answer(async (request) => reports.system(await authenticated(request), String(request.params.name))),
+    answer(async (request) => definitions.system(await authenticated(request), String(request.params.name))),
   );
   router.get(
     '/systems/:name/files.tar',
     answer(async (request, response) => {
-      const archive = await tarOf(reports.systemFiles(await authenticated(request), String(request.params.name)));
+      const archive = await tarOf(definitions.systemFiles(await authenticated(request), String(request.params.name)));
       response.type('application/x-tar').send(archive);
       return undefined;
     }),

@@ -165,9 +165,9 @@ describe('what a machine reports is checked before it is kept', () => {
     ['<b> running 0', 'a name of a system does not fit'],
   ])('heartbeat with system=%s', async (system, message) => {
     const claim = await core.claims.authenticate(await claimed());
-    await expect(core.reports.heartbeat(claim, lines({ system }))).rejects.toThrow(message);
+    await expect(core.systems.heartbeat(claim, lines({ system }))).rejects.toThrow(message);
     const many = Array.from({ length: 65 }, (_, i) => `s${i} running 0`);
-    await expect(core.reports.heartbeat(claim, lines({ system: many }))).rejects.toThrow('65 systems are too many');
+    await expect(core.systems.heartbeat(claim, lines({ system: many }))).rejects.toThrow('65 systems are too many');
   });
 
   test('a long message is cut for the event', async () => {
@@ -248,9 +248,9 @@ describe('secrets', () => {
     const old = await claimed('claim-id-1');
     const claim = await core.claims.authenticate(old);
     core.dora('pxe');
-    await core.reports.heartbeat(claim, lines({ system: ['web running 0', 'db running 0'] }));
+    await core.systems.heartbeat(claim, lines({ system: ['web running 0', 'db running 0'] }));
     await core.reports.report(claim, lines({ stage: 'systems', step: 'state', system: 'web', state: 'running' }));
-    expect(core.reports.system(claim, 'web').length).toBeGreaterThan(5);
+    expect(core.definitions.system(claim, 'web').length).toBeGreaterThan(5);
     const answer = await core.reports.claim(
       lines({ nonce: nonceOf(await script()), 'claim-id': 'claim-id-2' }),
       address,
@@ -542,14 +542,14 @@ describe('loader', () => {
 
 test('the files of a system are rendered for the machine', async () => {
   const claim = await core.claims.authenticate(await claimed());
-  expect(core.reports.systemFiles(claim, 'web')).toEqual([{ path: '/etc/motd', text: 'this is node1 with web\n' }]);
-  expect(() => core.reports.system(claim, 'other')).toThrow('not assigned to this machine');
+  expect(core.definitions.systemFiles(claim, 'web')).toEqual([{ path: '/etc/motd', text: 'this is node1 with web\n' }]);
+  expect(() => core.definitions.system(claim, 'other')).toThrow('not assigned to this machine');
 });
 
 test('each heartbeat renews the lease, and its silence makes the machine lost', async () => {
   const claim = await core.claims.authenticate(await claimed());
   await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
-  await core.reports.heartbeat(
+  await core.systems.heartbeat(
     claim,
     lines({ system: ['web running 0', 'db running 2'], 'memory-total-bytes': '500000000' }),
   );
@@ -593,7 +593,7 @@ describe('what a machine without MACs, a stolen nonce and a one-shot system get'
     expect(answerValue(answer, 'machine')).toBe('node9');
     const claim = await core.claims.authenticate(answerValue(answer, 'credential'));
     await core.reports.report(claim, lines({ stage: 'live', step: 'started' }));
-    await core.reports.heartbeat(claim, lines({ system: ['web running 0', 'db running 0'] }));
+    await core.systems.heartbeat(claim, lines({ system: ['web running 0', 'db running 0'] }));
     expect(core.views.machineView('node9')).toMatchObject({ status: 'up', session: { outcome: 'succeeded' } });
   });
 

@@ -22,7 +22,7 @@ const loopback = parseIpv4('127.0.0.1');
 beforeAll(async () => {
   core = await startCore();
   const app = express();
-  app.use('/agent/v1', agentRoutes({ claims: core.claims, reports: core.reports, log }));
+  app.use('/agent/v1', agentRoutes({ ...core, log }));
   app.use('/boot', bootRoutes('/boot', core.boot, log));
   server = createServer(app).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -107,7 +107,7 @@ test.each(['Stage=x', '__proto__=x', 'a b=x', `${'k'.repeat(65)}=x`])('a key tha
 
 test('a body that does not come to its end closes the connection', async () => {
   const app = express();
-  app.use('/slow', agentRoutes({ claims: core.claims, reports: core.reports, log, bodyMilliseconds: 100 }));
+  app.use('/slow', agentRoutes({ ...core, log, bodyMilliseconds: 100 }));
   const slow = createServer(app).listen(0, '127.0.0.1');
   await once(slow, 'listening');
   const socket = connect((slow.address() as AddressInfo).port, '127.0.0.1');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DhcpFacts, DhcpStep } from '../../server/boot/contract.js';
 import { type BootCore, createBootCore } from '../../server/boot/create-boot-core.js';
-import type { Lines } from '../../server/boot/machine-reports.js';
+import type { Lines } from '../../server/boot/machine-lines.js';
 import type { Digest } from '../../server/domain/digest.js';
 import type { BootEvent } from '../../server/domain/event.js';
 import type { Image, ImagePart } from '../../server/domain/image.js';

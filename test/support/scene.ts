@@ -111,7 +111,7 @@ export class SceneMachine {
   }
 
   async heartbeat(systems: readonly string[]): Promise<this> {
-    await this.#core.reports.heartbeat(this.#claimed(), lines({ system: systems }));
+    await this.#core.systems.heartbeat(this.#claimed(), lines({ system: systems }));
     return this;
   }
 

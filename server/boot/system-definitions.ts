@@ -1,0 +1,76 @@
+import type { Claim } from '../domain/boot-session.js';
+import { notFound } from '../domain/errors.js';
+import { formatIpv4 } from '../domain/ipv4.js';
+import type { Claimants } from './claimants.js';
+import type { AnswerLines } from './machine-lines.js';
+import type { Planner } from './planner.js';
+
+export interface RenderedFile {
+  /** Absolute path inside the system. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Renders one file of a system; throws `invalid`. */
+export type RenderText = (name: string, template: string, data: object) => string;
+
+/** What the live OS is told of the systems that its machine's role names. */
+export class SystemDefinitions {
+  readonly #claimants: Claimants;
+  readonly #planner: Planner;
+  readonly #renderText: RenderText;
+
+  constructor(claimants: Claimants, planner: Planner, renderText: RenderText) {
+    this.#claimants = claimants;
+    this.#planner = planner;
+    this.#renderText = renderText;
+  }
+
+  /** What the live OS needs to start one of its systems. Throws `not_found` for a system that is not this machine's. */
+  system(claim: Claim, name: string): AnswerLines {
+    const { system, image } = this.#bootable(claim, name);
+    return [
+      ['name', system.name],
+      ['kind', system.kind],
+      ['image', image.url],
+      ['image-sha256', image.digest],
+      ['image-size', image.size],
+      ['restart', system.restart],
+      ...(system.memoryBytes === undefined ? [] : [['memory-bytes', system.memoryBytes] as const]),
+      ...(system.cpus === undefined ? [] : [['cpus', system.cpus] as const]),
+      ...system.command.map((arg) => ['arg', arg] as const),
+      ...Object.entries(system.env).map(([key, value]) => ['env', `${key}=${value}`] as const),
+    ];
+  }
+
+  /** The files of a system, rendered for this machine. */
+  systemFiles(claim: Claim, name: string): readonly RenderedFile[] {
+    const { system, params } = this.#bootable(claim, name);
+    const machine = this.#claimants.machineOf(claim);
+    const session = this.#claimants.sessionOf(claim);
+    const data = {
+      machine: {
+        name: machine?.name ?? claim.mac,
+        mac: claim.mac,
+        macs: [...(machine?.macs ?? [claim.mac])],
+        address: session.address === undefined ? '' : formatIpv4(session.address),
+        labels: { ...machine?.labels },
+      },
+      role: { name: machine?.role ?? '' },
+      system: { name: system.name },
+      params: { ...params },
+      server: { url: this.#planner.identity.url, address: formatIpv4(this.#planner.identity.address) },
+    };
+    return Object.entries(system.files).map(([path, text]) => ({
+      path,
+      text: this.#renderText(`systems[${name}].files[${path}]`, text, data),
+    }));
+  }
+
+  #bootable(claim: Claim, name: string) {
+    const plan = this.#claimants.planOf(claim, this.#claimants.sessionOf(claim));
+    const found = plan.systems.find((s) => s.system.name === name);
+    if (found === undefined) throw notFound(`system ${name} is not assigned to this machine`, { field: 'system' });
+    return { ...found, params: plan.params };
+  }
+}
