@@ -18,7 +18,12 @@ export interface Addresses {
   reservedFor(address: Ipv4): Machine | undefined;
   /** In a pool for machines of this kind, and neither excluded nor the router's nor this server's own. */
   inPool(address: Ipv4, known: boolean): boolean;
-  /** An address that nobody has, or the one whose offer has waited longest; undefined = the pools for such machines are empty. */
+  /** How many addresses rest because this NIC found them in use. */
+  quarantinedBy(mac: Mac, now: number): number;
+  /**
+   * An address that nobody has, or the one whose offer or quarantine is oldest; undefined = the pools for such machines are
+   * empty.
+   */
   free(subnet: Subnet, now: number, known: boolean): Ipv4 | undefined;
 }
 
@@ -48,7 +53,8 @@ export interface Refusal {
 
 /**
  * Why this NIC may not have the address; undefined = it may. A reservation binds an address to its machine; a live lease or
- * offer of another NIC keeps it; a declined address rests until its quarantine ends.
+ * offer of another NIC keeps it; a declined address rests until its quarantine ends, unless it had to be offered before. A NIC has
+ * one address in a subnet: while that lives it cannot take another that was not offered to it, or one machine could take all.
  */
 export function refusalOf(subject: LeaseSubject, address: Ipv4): Refusal | undefined {
   const { mac, machine, subnet, now, addresses } = subject;
@@ -60,17 +66,22 @@ export function refusalOf(subject: LeaseSubject, address: Ipv4): Refusal | undef
     return refuse('taken', `is reserved for ${reserved.name}`);
   }
   const lease = addresses.leaseAt(address);
+  const holder = addresses.holderOf(address, now);
   if (lease !== undefined && isLive(lease, now)) {
-    if (lease.state === 'declined') return refuse('taken', `is in quarantine: ${lease.mac} found it in use`);
+    if (lease.state === 'declined') {
+      return holder === mac ? undefined : refuse('taken', `is in quarantine: ${lease.mac} found it in use`);
+    }
     return lease.mac === mac || replaces(reserved, lease.mac)
       ? undefined
       : refuse('taken', `is leased to ${lease.mac}`);
   }
-  const holder = addresses.holderOf(address, now);
   if (holder !== undefined && holder !== mac) return refuse('taken', `is offered to ${holder}`);
-  if (reserved === undefined && !addresses.inPool(address, machine !== undefined))
-    return refuse('foreign', 'is not in a pool');
-  return undefined;
+  if (reserved !== undefined) return undefined;
+  if (!addresses.inPool(address, machine !== undefined)) return refuse('foreign', 'is not in a pool');
+  if (holder === mac) return undefined;
+  const own = leaseInSubnet(subject);
+  if (own === undefined || own.address === address || !isLive(own, now)) return undefined;
+  return refuse('taken', `was not offered to it: it has ${formatIpv4(own.address)}`);
 }
 
 /**
@@ -103,7 +114,11 @@ export function chooseAddress(subject: LeaseSubject, requested: Ipv4 | undefined
       return { kind: 'address', address, why };
   }
   const free = addresses.free(subnet, now, machine !== undefined);
-  if (free !== undefined) return { kind: 'address', address: free, why: 'free' };
+  if (free !== undefined) {
+    const rests = addresses.leaseAt(free);
+    const why = rests?.state === 'declined' && isLive(rests, now) ? 'in quarantine, and none is left but such' : 'free';
+    return { kind: 'address', address: free, why };
+  }
   const taken = machine?.address === undefined ? undefined : refusalOf(subject, machine.address);
   return {
     kind: 'none',
@@ -119,6 +134,18 @@ function isGiven({ machine, addresses }: LeaseSubject, address: Ipv4): boolean {
 
 function inSubnet(address: Ipv4 | undefined, subnet: Subnet): Ipv4 | undefined {
   return address !== undefined && contains(subnet.cidr, address) ? address : undefined;
+}
+
+/** Under this a client that asks again at once (RFC 2131, section 3.1.5: after 10 s) would be given the same address. */
+const SHORTEST_QUARANTINE = 60;
+
+/**
+ * How long an address rests after a DECLINE: one lease time. One that finds every address in use (a broken client, a router that
+ * answers all ARP) is believed less each time.
+ */
+export function quarantineSeconds({ mac, subnet, now, addresses }: LeaseSubject): number {
+  const trusted = Math.floor(subnet.leaseSeconds / 4 ** addresses.quarantinedBy(mac, now));
+  return Math.min(subnet.leaseSeconds, Math.max(SHORTEST_QUARANTINE, trusted));
 }
 
 /** The lease as it is after the ACK. A renewal keeps the time at which it started. */

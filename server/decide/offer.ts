@@ -1,11 +1,20 @@
-import { formatCidr, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
+import { contains, formatCidr, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { Lease } from '../domain/lease.js';
 import { hex } from '../wire/dhcp/option-kinds.js';
 import { getOption } from '../wire/dhcp/options.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
+import { relayWord } from '../wire/dhcp/relay.js';
 import { answer, refuse, step } from './answer.js';
 import type { DhcpContext, DhcpDecision } from './dhcp-decision.js';
-import { chooseAddress, grantedLease, isLive, type LeaseSubject, leaseInSubnet, refusalOf } from './lease.js';
+import {
+  chooseAddress,
+  grantedLease,
+  isLive,
+  type LeaseSubject,
+  leaseInSubnet,
+  quarantineSeconds,
+  refusalOf,
+} from './lease.js';
 import { decideProxy } from './proxy.js';
 
 /** What to do with one packet of a client (RFC 2131, section 4.3). Pure: reads `context`, changes nothing. */
@@ -59,6 +68,10 @@ function decideRequest(request: DhcpPacket, context: DhcpContext): DhcpDecision 
     if (!isUs(context, chosenServer)) return ignore(`it chose another DHCP server, ${formatIpv4(chosenServer)}`);
     const address = requested ?? request.ciaddr;
     if (address === UNSPECIFIED) return ignore('a REQUEST that names no address');
+    if (relayWord(request)?.serverIdOverride !== undefined && !isOnRecord(context, address)) {
+      // RFC 5107: every server behind this relay goes by the relay's name, so only the offer tells whose turn it is.
+      return ignore(`it chose ${formatIpv4(address)}, which was not offered here, of a server behind the relay`);
+    }
     return grantOrRefuse(request, context, address, 'selected');
   }
   if (request.ciaddr !== UNSPECIFIED) return decideRenewal(request, context);
@@ -66,19 +79,30 @@ function decideRequest(request: DhcpPacket, context: DhcpContext): DhcpDecision 
   return ignore('a REQUEST that names no address');
 }
 
+/** Offered to this NIC, leased to it, or reserved for its machine. */
+function isOnRecord({ addresses, facts, machine, now }: DhcpContext, address: Ipv4): boolean {
+  return (
+    addresses.holderOf(address, now) === facts.mac ||
+    addresses.leaseAt(address)?.mac === facts.mac ||
+    (machine !== undefined && addresses.reservedFor(address)?.name === machine.name)
+  );
+}
+
 /**
- * INIT-REBOOT: it remembers an address. NAK when that is on another wire, somebody else's, or not the one on record; silence
- * when nothing is on record (RFC 2131, section 4.3.2: another server of this wire may know better).
+ * INIT-REBOOT: it remembers an address. NAK when that is on another wire or not the one on record; silence when nothing is on
+ * record, even if somebody else has the address (RFC 2131, section 4.3.2: another server of this wire may know better).
  */
 function decideReboot(request: DhcpPacket, context: DhcpContext, address: Ipv4): DhcpDecision {
   const subject = subjectOf(context);
   const refusal = refusalOf(subject, address);
-  if (refusal?.kind === 'elsewhere' || refusal?.kind === 'taken') return refuse(request, context, refusal.reason);
+  if (refusal?.kind === 'elsewhere') return refuse(request, context, refusal.reason);
   const onRecord = reservedAddress(subject) ?? leaseInSubnet(subject)?.address;
-  if (onRecord === undefined) {
+  if (onRecord === undefined && !isOnRecord(context, address)) {
     return ignore(`it remembers ${formatIpv4(address)}, and nothing is on record here`);
   }
-  if (onRecord !== address) return refuse(request, context, `its address is ${formatIpv4(onRecord)}`);
+  if (onRecord !== undefined && onRecord !== address) {
+    return refuse(request, context, `its address is ${formatIpv4(onRecord)}`);
+  }
   return grantOrRefuse(request, context, address, 'remembered');
 }
 
@@ -117,22 +141,24 @@ function grantOrRefuse(request: DhcpPacket, context: DhcpContext, address: Ipv4,
   };
 }
 
-/** The client found its address in use (ARP): nobody gets it until the quarantine, one lease time, is over. */
+/** The client found its address in use (ARP): it rests until the quarantine is over. Only what this NIC has or was offered counts. */
 function decideDecline(request: DhcpPacket, context: DhcpContext): DhcpDecision {
-  const { addresses, facts, now, subnet } = context;
+  const { addresses, facts, now } = context;
   const server = getOption(request.options, 'serverId');
   const address = getOption(request.options, 'requestedAddress');
   if (address === undefined) return ignore('a DECLINE that names no address');
   if (server !== undefined && !isUs(context, server)) return ignore('a DECLINE meant for another DHCP server');
   const lease = addresses.leaseAt(address);
-  const its = (lease?.mac === facts.mac && isLive(lease, now)) || addresses.holderOf(address, now) === facts.mac;
-  if (!its || lease?.state === 'declined') return ignore(`a DECLINE of ${formatIpv4(address)}, which it does not have`);
+  const has = lease?.mac === facts.mac && lease.state === 'active' && isLive(lease, now);
+  if (!has && addresses.holderOf(address, now) !== facts.mac)
+    return ignore(`a DECLINE of ${formatIpv4(address)}, which it does not have`);
+  const seconds = quarantineSeconds(subjectOf(context));
   const declined: Lease = {
     address,
     mac: facts.mac,
     state: 'declined',
     startedAt: now,
-    expiresAt: now + subnet.leaseSeconds,
+    expiresAt: now + seconds,
   };
   return {
     kind: 'record',
@@ -140,7 +166,7 @@ function decideDecline(request: DhcpPacket, context: DhcpContext): DhcpDecision 
     step: step(
       context,
       'decline',
-      `found ${formatIpv4(address)} in use by somebody else: quarantined for ${subnet.leaseSeconds} s`,
+      `found ${formatIpv4(address)} in use by somebody else: quarantined for ${seconds} s`,
       address,
     ),
   };
@@ -164,7 +190,12 @@ function decideRelease(request: DhcpPacket, context: DhcpContext): DhcpDecision 
 
 /** It has an address from elsewhere and asks for the rest: no yiaddr and no lease time (RFC 2131, section 4.3.5). */
 function decideInform(request: DhcpPacket, context: DhcpContext): DhcpDecision {
-  if (request.ciaddr === UNSPECIFIED) return ignore('an INFORM without the address to answer to');
+  const { ciaddr } = request;
+  if (ciaddr === UNSPECIFIED) return ignore('an INFORM without the address to answer to');
+  // The same section: an answer to any address it names would make this server send packets to strangers.
+  if (!contains(context.subnet.cidr, ciaddr)) {
+    return ignore(`an INFORM from ${formatIpv4(ciaddr)}, which is not in ${formatCidr(context.subnet.cidr)}`);
+  }
   return answer(request, context, 'ack', undefined, 'asked for options only');
 }
 

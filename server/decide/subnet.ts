@@ -2,7 +2,7 @@ import { contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js'
 import type { Subnet } from '../domain/site.js';
 import { getOption } from '../wire/dhcp/options.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
-import { relayInfo } from '../wire/dhcp/relay.js';
+import { relayWord } from '../wire/dhcp/relay.js';
 
 export interface SubnetPlace {
   readonly subnets: readonly Subnet[];
@@ -22,9 +22,8 @@ export type SubnetChoice =
  * there ciaddr tells, unless it belongs to another wire of this server: then the client has moved.
  */
 export function selectSubnet(packet: DhcpPacket, place: SubnetPlace): SubnetChoice {
-  const relay = relayInfo(packet.options);
   const selected =
-    relay?.linkSelection ??
+    relayWord(packet)?.linkSelection ??
     getOption(packet.options, 'subnetSelection') ??
     (packet.giaddr === UNSPECIFIED ? undefined : packet.giaddr);
   if (selected !== undefined) {

@@ -3,7 +3,7 @@ import type { DhcpMode, Subnet } from '../domain/site.js';
 import { hex } from '../wire/dhcp/option-kinds.js';
 import { getOption } from '../wire/dhcp/options.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
-import { relayInfo } from '../wire/dhcp/relay.js';
+import { relayInfo, relayWord } from '../wire/dhcp/relay.js';
 
 /** Something that a packet says about the network it came through, whoever sent it. */
 export interface WireFact {
@@ -35,7 +35,8 @@ export function wireFacts(packet: DhcpPacket, place: WirePlace): readonly WireFa
   const facts: WireFact[] = [];
   const server = getOption(packet.options, 'serverId') ?? (packet.op === 'reply' ? place.from : undefined);
   // A relay may have had itself named as the server, by us (RFC 5107).
-  const isOurs = server === undefined || place.ownAddresses.includes(server) || server === relay?.serverIdOverride;
+  const isOurs =
+    server === undefined || place.ownAddresses.includes(server) || server === relayWord(packet)?.serverIdOverride;
   if (!isOurs && server !== UNSPECIFIED) {
     const type = getOption(packet.options, 'messageType') ?? 'BOOTP reply';
     const how = packet.op === 'reply' ? `sent a DHCP ${type}` : `is named by a client’s DHCP ${type}`;

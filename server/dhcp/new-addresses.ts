@@ -75,8 +75,8 @@ export class NewAddresses {
   async #quarantine(address: Ipv4, owner: Mac, context: DhcpContext): Promise<void> {
     const { facts, now, subnet } = context;
     const expected = this.#leases.leaseAt(address);
-    // A repeated DISCOVER has done it already.
-    if (expected?.state === 'declined' && expected.expiresAt > now) return;
+    // A repeated DISCOVER has done it already: the hold ended with it.
+    if (this.#leases.holderOf(address, now) !== facts.mac) return;
     const end = now + subnet.leaseSeconds;
     await this.#leases.save(
       { lease: { address, mac: owner, state: 'declined', startedAt: now, expiresAt: end }, expected },

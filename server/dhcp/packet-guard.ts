@@ -1,6 +1,7 @@
 import type { NewEvent } from '../domain/event.js';
 import { hexOf } from '../domain/hex.js';
 import { formatIpv4, ipv4FromOctets, UNSPECIFIED } from '../domain/ipv4.js';
+import type { Mac } from '../domain/mac.js';
 import { type BucketRate, TokenBuckets } from './token-buckets.js';
 
 /**
@@ -10,6 +11,10 @@ import { type BucketRate, TokenBuckets } from './token-buckets.js';
 const PER_MAC: BucketRate = { perSecond: 50, burst: 100 };
 /** More than 10,000 machines behind one relay (or on one wire) switched on in the same second. */
 const PER_RELAY: BucketRate = { perSecond: 20_000, burst: 50_000 };
+/** RFC 2131, section 3.1.5: a client waits ten seconds after a DECLINE. A few in a row are a real quarrel about addresses. */
+const DECLINES_PER_MAC: BucketRate = { perSecond: 0.1, burst: 4 };
+/** By subnet, since a flood invents MACs and relays: of a /24 a few at once, and a tenth in ten minutes. */
+const DECLINES_PER_SUBNET: BucketRate = { perSecond: 0.05, burst: 16 };
 const MACS_KEPT = 32_768;
 const RELAYS_KEPT = 1024;
 /** The first drop is told at once, then the sum of each period. */
@@ -42,6 +47,8 @@ export class PacketGuard {
   readonly #options: PacketGuardOptions;
   readonly #macs: TokenBuckets<number>;
   readonly #relays: TokenBuckets<string>;
+  readonly #decliners = new TokenBuckets<Mac>(DECLINES_PER_MAC, RELAYS_KEPT);
+  readonly #declines = new TokenBuckets<string>(DECLINES_PER_SUBNET, RELAYS_KEPT);
   readonly #told = new Map<string, Told>();
   readonly limited = { mac: 0, relay: 0 };
 
@@ -78,6 +85,19 @@ export class PacketGuard {
       return false;
     }
     return true;
+  }
+
+  /** False = the address is not quarantined: each DECLINE takes one out of the pool, and anybody can send them. */
+  admitsDecline(mac: Mac, subnet: string, interfaceName: string): boolean {
+    const now = this.#options.clock();
+    const isMany = !this.#decliners.take(mac, now);
+    if (!isMany && this.#declines.take(subnet, now)) return true;
+    const sender = isMany ? mac : 'all machines together';
+    this.#tell('dhcp.limited', `decline ${isMany ? 'mac' : subnet}`, interfaceName, (count) => ({
+      message: `${count === 1 ? 'a DECLINE was' : `${count} DECLINEs were`} not believed: ${sender} in ${subnet} found too many addresses in use (a router that answers all ARP, or an attack)`,
+      data: { sender, subnet },
+    }));
+    return false;
   }
 
   /** `field`: what is broken; the kind by which such packets are counted. */

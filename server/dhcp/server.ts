@@ -6,13 +6,13 @@ import { decideSecondLeg } from '../decide/proxy.js';
 import { selectSubnet } from '../decide/subnet.js';
 import { describeArch } from '../domain/arch.js';
 import type { Diagnosis } from '../domain/boot-session.js';
-import { contains, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
+import { contains, formatCidr, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { DhcpMode, ServerIdentity, Subnet } from '../domain/site.js';
 import type { LeaseBook } from '../state/leases.js';
 import { MESSAGE_TYPES } from '../wire/dhcp/option-kinds.js';
 import { getOption } from '../wire/dhcp/options.js';
 import { type DhcpPacket, decodePacket, encodePacket, replyLimit } from '../wire/dhcp/packet.js';
-import { relayInfo } from '../wire/dhcp/relay.js';
+import { relayWord } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
 import type { DhcpMetrics } from './dhcp-metrics.js';
 import { type DhcpSite, needsLink, needsSecondLeg } from './links-needed.js';
@@ -46,7 +46,7 @@ export interface DhcpServerOptions {
   /** Told of every packet, for what it says about the network. */
   readonly watch?: Pick<WireWatch, 'heard' | 'start' | 'stop'>;
   /** Asked before a packet is read; told of those that cannot be read. */
-  readonly guard?: Pick<PacketGuard, 'admits' | 'malformed'>;
+  readonly guard?: Pick<PacketGuard, 'admits' | 'admitsDecline' | 'malformed'>;
   readonly metrics?: Pick<DhcpMetrics, 'count' | 'took'>;
 }
 
@@ -109,6 +109,9 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision);
       if (decision.kind === 'note') return boot.step(decision.step);
       if (decision.kind === 'record') {
+        const isDecline = decision.change.lease.state === 'declined';
+        if (isDecline && options.guard?.admitsDecline(facts.mac, formatCidr(context.subnet.cidr), link.name) === false)
+          return ignore(facts, request, 'too many DECLINEs', { quiet: true });
         await leases.save(decision.change, now);
         return boot.step(decision.step);
       }
@@ -146,7 +149,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     const choice = selectSubnet(request, { subnets: site.subnets, interfaceAddresses: link.addresses, ownAddresses });
     if (choice.kind === 'none') return choice.reason;
     const { subnet } = choice;
-    const serverId = relayInfo(request.options)?.serverIdOverride ?? addressTowards(link, subnet, identity.address);
+    const serverId = relayWord(request)?.serverIdOverride ?? addressTowards(link, subnet, identity.address);
     return {
       facts,
       machine: boot.machineOf(facts),

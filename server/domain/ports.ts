@@ -63,6 +63,8 @@ export interface Store {
 
   /** Writes the lease if the address is free, or holds exactly what `expected` says (undefined = no row). */
   claimLease(lease: Lease, expected: Lease | undefined): Promise<'ok' | 'conflict'>;
+  /** What stands there now; another server may have written it. */
+  lease(address: Ipv4): Promise<Lease | undefined>;
   removeLease(address: Ipv4): Promise<void>;
 
   saveImage(image: Image): Promise<void>;

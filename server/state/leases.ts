@@ -10,6 +10,7 @@ import { MinHeap } from './min-heap.js';
 /** The part of the store that makes leases durable (domain/ports.ts). */
 export interface LeaseStore {
   claimLease(lease: Lease, expected: Lease | undefined): Promise<'ok' | 'conflict'>;
+  lease(address: Ipv4): Promise<Lease | undefined>;
 }
 
 export interface LeaseBookOptions {
@@ -26,11 +27,14 @@ export interface LeaseBookOptions {
 interface Hold {
   readonly address: Ipv4;
   readonly mac: Mac;
+  readonly since: number;
   readonly until: number;
 }
 
 /** How long an OFFER keeps its address: PXE ROMs wait up to 32 s for offers, iPXE retries within that. */
 export const HOLD_SECONDS = 60;
+/** Firmware that wants an offer asks for it within 4 s (docs/hardware.md: OVMF); an older one is not wanted. */
+const UNWANTED_SECONDS = 10;
 
 /**
  * Who has, had or was offered which address; every question is O(1), allocation too on average. Changed only together with
@@ -43,6 +47,8 @@ export class LeaseBook {
   readonly #holds = new Map<Ipv4, Hold>();
   readonly #leasedTo = new Map<Mac, Set<Ipv4>>();
   readonly #heldFor = new Map<Mac, Set<Ipv4>>();
+  /** The one that rests longest first. */
+  readonly #quarantined = new Set<Ipv4>();
   #subnets: readonly Subnet[] = [];
   #pools: readonly SubnetPool[] = [];
   #excluded: ReadonlySet<Ipv4> = new Set();
@@ -57,7 +63,8 @@ export class LeaseBook {
   constructor(options: LeaseBookOptions) {
     this.#options = options;
     this.configure(options.subnets);
-    for (const lease of options.leases) this.#put(lease, lease.address);
+    const leases = [...options.leases].sort((a, b) => a.startedAt - b.startedAt);
+    for (const lease of leases) this.#put(lease, lease.address);
   }
 
   /**
@@ -119,9 +126,18 @@ export class LeaseBook {
     return !this.#excluded.has(address) && found !== undefined && serves(found, known);
   }
 
+  quarantinedBy(mac: Mac, now: number): number {
+    let count = 0;
+    for (const address of this.#leasedTo.get(mac) ?? []) {
+      const lease = this.#leases.get(address);
+      if (lease?.state === 'declined' && lease.expiresAt > now) count++;
+    }
+    return count;
+  }
+
   /**
-   * A free address; when all that are left were offered and not taken, the one whose offer is oldest, so that a flood of
-   * DISCOVERs cannot empty a pool.
+   * A free address. When none is left, the one whose offer has waited longest, or, while that is young, the one that has been in
+   * quarantine longest: neither a flood of DISCOVERs nor one of DECLINEs empties a pool.
    */
   free(subnet: Subnet, now: number, known = false): Ipv4 | undefined {
     this.#expire(now);
@@ -133,7 +149,9 @@ export class LeaseBook {
       const found = pool.peek(isUnused, isFree, now);
       if (found !== undefined) return found;
     }
-    return this.#oldestHold(subnet, now, known);
+    const hold = this.#oldestHold(subnet, now, known);
+    if (hold !== undefined && now - hold.since >= UNWANTED_SECONDS) return hold.address;
+    return this.#oldestQuarantine(subnet, known) ?? hold?.address;
   }
 
   /** Keeps `address` for this NIC until its REQUEST comes; an earlier offer to it in the subnet is dropped. */
@@ -143,15 +161,15 @@ export class LeaseBook {
       if (this.#subnetOf(other) === this.#subnetOf(address)) this.#dropHold(other);
     }
     this.#dropHold(address);
-    const hold = { address, mac, until: now + HOLD_SECONDS };
+    const hold = { address, mac, since: now, until: now + HOLD_SECONDS };
     this.#holds.set(address, hold);
     addTo(this.#heldFor, mac, address);
     this.#holdQueue.push(hold);
   }
 
   /**
-   * Makes the change durable. `conflict`: another server has the address; it rests here for its lease time. Rejects with the
-   * store's error; then nothing has changed.
+   * Makes the change durable. `conflict`: another server has the address; from now on what it wrote holds here too. Rejects with
+   * the store's error; then nothing has changed.
    */
   async save(change: LeaseChange, now: number): Promise<'ok' | 'conflict'> {
     const { lease, expected } = change;
@@ -168,16 +186,13 @@ export class LeaseBook {
         // Not another server: the change that this one follows has failed, so what it expects was never written.
         outcome = await this.#options.store.claimLease(lease, flight.durable);
       }
-      if (outcome === 'ok') flight.durable = lease;
+      flight.durable = outcome === 'ok' ? lease : await this.#options.store.lease(address);
       return outcome;
     } finally {
       flight.open--;
       if (flight.open === 0) this.#flights.delete(address);
       if (outcome !== 'ok' && this.#leases.get(address) === lease) {
-        this.#put(
-          outcome === 'conflict' ? { ...lease, state: 'declined', mac: UNKNOWN_OWNER } : flight.durable,
-          address,
-        );
+        this.#put(flight.durable, address);
       }
     }
   }
@@ -240,10 +255,13 @@ export class LeaseBook {
     if (before !== undefined && before.mac !== lease?.mac) removeFrom(this.#leasedTo, before.mac, address);
     if (lease === undefined) {
       this.#leases.delete(address);
+      this.#quarantined.delete(address);
       this.#giveBack(address);
       return;
     }
     this.#leases.set(address, lease);
+    this.#quarantined.delete(address);
+    if (lease.state === 'declined') this.#quarantined.add(address);
     addTo(this.#leasedTo, lease.mac, address);
     this.#dropHold(address);
     if (lease.state === 'released') this.#giveBack(address);
@@ -285,13 +303,22 @@ export class LeaseBook {
     }
   }
 
-  #oldestHold(subnet: Subnet, now: number, known: boolean): Ipv4 | undefined {
+  #oldestHold(subnet: Subnet, now: number, known: boolean): Hold | undefined {
     for (let i = this.#holdHead; i < this.#holdQueue.length; i++) {
       const hold = this.#holdQueue[i];
       if (hold === undefined || this.#holds.get(hold.address) !== hold) continue;
       const { address } = hold;
       if (!contains(subnet.cidr, address) || !this.inPool(address, known)) continue;
-      if (!this.#isLeased(address, now) && this.#mayBeGiven(address)) return address;
+      const isInUse = this.#isLeased(address, now) && !this.#quarantined.has(address);
+      if (!isInUse && this.#mayBeGiven(address)) return hold;
+    }
+    return undefined;
+  }
+
+  #oldestQuarantine(subnet: Subnet, known: boolean): Ipv4 | undefined {
+    for (const address of this.#quarantined) {
+      if (!contains(subnet.cidr, address) || this.#holds.has(address)) continue;
+      if (this.inPool(address, known) && this.#mayBeGiven(address)) return address;
     }
     return undefined;
   }
@@ -316,9 +343,6 @@ function poolsOf(subnet: Subnet): SubnetPool[] {
 function serves({ for: kind }: SubnetPool, known: boolean): boolean {
   return kind === undefined || (kind === 'known') === known;
 }
-
-/** Stands in a quarantined address whose owner only the other server knows. */
-const UNKNOWN_OWNER = '00:00:00:00:00:00' as Mac;
 
 const sameCidr = (a: Subnet, b: Subnet): boolean =>
   a.cidr.network === b.cidr.network && a.cidr.prefix === b.cidr.prefix;

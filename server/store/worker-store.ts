@@ -46,6 +46,7 @@ export class WorkerStore implements Store {
   applyDesired: Store['applyDesired'] = (...args) => this.#send('applyDesired', ...args);
   changesSince: Store['changesSince'] = (...args) => this.#send('changesSince', ...args);
   claimLease: Store['claimLease'] = (...args) => this.#send('claimLease', ...args);
+  lease: Store['lease'] = (...args) => this.#send('lease', ...args);
   removeLease: Store['removeLease'] = (...args) => this.#send('removeLease', ...args);
   saveImage: Store['saveImage'] = (...args) => this.#send('saveImage', ...args);
   removeImage: Store['removeImage'] = (...args) => this.#send('removeImage', ...args);

@@ -138,11 +138,45 @@ describe('REQUEST', () => {
     expect(await site.remember(B, SECOND)).toBe('silence: it remembers 10.77.0.101, and nothing is on record here');
   });
 
-  test('init-reboot: an address of another wire: NAK; somebody else’s: NAK', async () => {
+  test('init-reboot: an address of another wire: NAK; somebody else’s: NAK for one who has another', async () => {
     const site = new RuleSite();
     await bound(site, A, FIRST);
     expect(await site.remember(B, ip('192.168.1.9'))).toBe('nak: 192.168.1.9 is not in 10.77.0.0/24');
-    expect(await site.remember(B, FIRST)).toBe(`nak: 10.77.0.100 is leased to ${A}`);
+    // No record of B: it must be silence (RFC 2131, section 4.3.2), whoever has the address.
+    expect(await site.remember(B, FIRST)).toMatch(/^silence: it remembers 10.77.0.100/);
+    await bound(site, B, SECOND);
+    expect(await site.remember(B, FIRST)).toBe('nak: its address is 10.77.0.101');
+  });
+
+  test('init-reboot: its reservation, on which somebody else sits: NAK', async () => {
+    const site = new RuleSite({ subnet: { pools: [parseRange('10.77.0.11-10.77.0.12')] } });
+    await bound(site, B, RESERVED);
+    site.boot.machines = [node];
+    expect(await site.remember(A, RESERVED)).toBe(`nak: 10.77.0.11 is leased to ${B}`);
+  });
+
+  test('one machine has one address in a subnet: it cannot take another that was not offered to it', async () => {
+    const site = new RuleSite();
+    await bound(site, A, FIRST);
+    expect(await site.select(A, SECOND)).toBe('nak: 10.77.0.101 was not offered to it: it has 10.77.0.100');
+    expect(await site.renew(A, SECOND)).toBe('nak: 10.77.0.101 was not offered to it: it has 10.77.0.100');
+    site.now += site.subnet.leaseSeconds;
+    expect(await site.select(A, SECOND)).toBe('ack 10.77.0.101');
+  });
+
+  test('a relay that goes by the server’s name (RFC 5107): only what was offered here is ours to answer', async () => {
+    const relay = ip('10.77.0.254');
+    const site = new RuleSite({ machines: [node] });
+    await site.discover(B);
+    expect(await site.selectThroughRelay(B, FIRST, relay)).toBe('ack 10.77.0.100');
+    expect(await site.selectThroughRelay(A, RESERVED, relay)).toBe('ack 10.77.0.11');
+    expect(await site.selectThroughRelay(C, SECOND, relay)).toMatch(/^silence: .* of a server behind the relay/);
+    expect(await site.selectThroughRelay(C, FIRST, relay)).toMatch(/^silence/);
+    const direct = { messageType: 'request', serverId: relay, requestedAddress: SECOND } as const;
+    const relayAgent = new Map([[11, Uint8Array.of(10, 77, 0, 254)]]);
+    expect(await site.play(request(C, { ...direct, relayAgent }))).toBe(
+      'silence: it chose another DHCP server, 10.77.0.254',
+    );
   });
 
   test('init-reboot: the reservation counts as on record, and wins over an old lease', async () => {
@@ -192,6 +226,39 @@ describe('DECLINE, RELEASE, INFORM', () => {
     expect(await site.select(B, FIRST)).toBe('ack 10.77.0.100');
   });
 
+  test('who finds every address in use is believed less each time, and the pool is never empty', async () => {
+    const site = new RuleSite({ subnet: small });
+    const rests = (address: Ipv4) => (site.leases.leaseAt(address)?.expiresAt ?? 0) - site.now;
+    await bound(site, A, FIRST);
+    await site.decline(A, FIRST);
+    await bound(site, A, SECOND);
+    await site.decline(A, SECOND);
+    expect([rests(FIRST), rests(SECOND)]).toEqual([3600, 900]);
+    // Nothing else is left: the one that rests longest. It rests again if that one finds it in use, too.
+    await bound(site, B, FIRST);
+    expect(await site.discover(C)).toBe('offer 10.77.0.101');
+    expect(await site.decline(C, SECOND)).toBe('saved declined');
+    expect([rests(SECOND), site.leases.leaseAt(SECOND)?.mac]).toEqual([3600, C]);
+    expect(site.leases.leaseAt(FIRST)).toMatchObject({ state: 'active', mac: B });
+  });
+
+  test('a quarantine is never shorter than a minute, nor longer than a lease', async () => {
+    for (const [leaseSeconds, expected] of [
+      [30, [30, 30, 30, 30]],
+      [600, [600, 150, 60, 60]],
+    ] as const) {
+      const site = new RuleSite({ subnet: { leaseSeconds } });
+      const found: number[] = [];
+      for (let i = 0; i < 4; i++) {
+        const address = (FIRST + i) as Ipv4;
+        await bound(site, A, address);
+        await site.decline(A, address);
+        found.push((site.leases.leaseAt(address)?.expiresAt ?? 0) - site.now);
+      }
+      expect(found).toEqual(expected);
+    }
+  });
+
   test('nobody can decline or release what is not his', async () => {
     const site = new RuleSite();
     await bound(site, A, FIRST);
@@ -215,6 +282,9 @@ describe('DECLINE, RELEASE, INFORM', () => {
     const site = new RuleSite();
     expect(await site.play(request(A, { messageType: 'inform' }, { ciaddr: ip('10.77.0.9') }))).toBe('ack');
     expect(await site.play(request(A, { messageType: 'inform' }))).toMatch(/^silence/);
+    expect(await site.play(request(A, { messageType: 'inform' }, { ciaddr: ip('203.0.113.9') }))).toBe(
+      'silence: an INFORM from 203.0.113.9, which is not in 10.77.0.0/24',
+    );
   });
 });
 

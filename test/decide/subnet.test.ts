@@ -28,6 +28,11 @@ describe('which subnet', () => {
       packet({ subnetSelection: ip('10.78.0.0') }, { giaddr: ip('10.77.0.9') }),
       '10.78.0.0/24',
     ],
+    'link selection without a relay (giaddr 0) is not believed': [packet(link('10.78.0.0')), '10.77.0.0/24'],
+    'subnet selection of a client that asks for others (RFC 3011)': [
+      packet({ subnetSelection: ip('10.78.0.0') }),
+      '10.78.0.0/24',
+    ],
     'a renewal by unicast from behind a relay: the one of its address': [
       packet({}, { ciaddr: ip('10.78.0.7') }),
       '10.78.0.0/24',

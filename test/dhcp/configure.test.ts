@@ -67,7 +67,7 @@ async function start(store: LeaseStore, secondLegFails = false) {
   }
 }
 
-const durable: LeaseStore = { claimLease: async () => 'ok' };
+const durable: LeaseStore = { claimLease: async () => 'ok', lease: async () => undefined };
 
 test('an ACK that waits for the disk is sent although the subnet is observed from now on', async () => {
   let release: () => void = () => undefined;
@@ -78,6 +78,7 @@ test('an ACK that waits for the disk is sent although the subnet is observed fro
       });
       return 'ok';
     },
+    lease: async () => undefined,
   };
   const { server, done, net, boot, hear } = await start(store);
   hear(select);

@@ -102,6 +102,21 @@ describe('the guard', () => {
     expect(guard.admits(discover(numbered(1)), 'eth1')).toBe(true);
   });
 
+  test('DECLINEs: a few of one machine and of a subnet, then none is believed, and it is told', () => {
+    const { guard, told, at } = guarded();
+    const mac = parseMac('52:54:00:00:00:01');
+    const decline = (from = mac) => guard.admitsDecline(from, '10.77.0.0/24', 'eth0');
+    expect(Array.from({ length: 6 }, () => decline())).toEqual([true, true, true, true, false, false]);
+    at(10_000);
+    expect([decline(), decline()]).toEqual([true, false]);
+    expect(told[0]).toMatchObject({ kind: 'dhcp.limited', level: 'warning', data: { sender: mac } });
+    const believed = Array.from({ length: 1000 }, (_, i) => decline(parseMac(numbered(i + 16)))).filter(Boolean);
+    expect(believed.length).toBeLessThan(16);
+    expect(told.at(-1)?.message).toContain('all machines together in 10.77.0.0/24');
+    expect(guard.admitsDecline(mac, '10.78.0.0/24', 'eth0')).toBe(false);
+    expect(guard.admitsDecline(parseMac(numbered(9)), '10.78.0.0/24', 'eth0')).toBe(true);
+  });
+
   test('broken packets are told once for each kind, whatever their number', () => {
     const { guard, told } = guarded();
     for (let i = 0; i < 1000; i++) guard.malformed(i % 2 === 0 ? 'op' : 'hlen', 'is broken', 'eth0');

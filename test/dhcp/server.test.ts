@@ -177,7 +177,10 @@ describe('the lease is on disk before its ACK leaves (RFC 2131)', () => {
   });
 
   test('no ACK when the store fails; the reason is in the events, and the address is free again', async () => {
-    const failing: LeaseStore = { claimLease: () => Promise.reject(unavailable('the disk is full')) };
+    const failing: LeaseStore = {
+      claimLease: () => Promise.reject(unavailable('the disk is full')),
+      lease: () => Promise.reject(unavailable('the disk is full')),
+    };
     const { link, boot, leases, logged, server } = await start(failing);
     link.hear(select);
     await expect.poll(() => server.counts.failed).toBe(1);

@@ -57,6 +57,13 @@ class HeldStore implements LeaseStore {
       this.calls.push({ lease, expected, answer: resolve, fail: reject });
     });
   }
+
+  /** What another server wrote. */
+  written: Lease | undefined;
+
+  async lease(): Promise<Lease | undefined> {
+    return this.written;
+  }
 }
 
 describe('a change and the store', () => {
@@ -90,14 +97,21 @@ describe('a change and the store', () => {
     expect([leases.leaseAt(ip('10.77.0.101')), leases.addressOf(B)]).toEqual([undefined, undefined]);
   });
 
-  test('a conflict puts the address to rest, and another is found', async () => {
+  test('after a conflict the other server’s lease holds here too: another address is found, and later changes succeed', async () => {
     const store = new HeldStore();
+    const theirs = lease(FIRST, B, { expiresAt: NOW + 60 });
+    store.written = theirs;
     const { leases, net } = book({ store });
     const saving = leases.save({ lease: lease(FIRST, A), expected: undefined }, NOW);
     store.calls[0]?.answer('conflict');
     expect(await saving).toBe('conflict');
-    expect(leases.addressOf(A)).toBeUndefined();
+    expect([leases.addressOf(A), leases.addressOf(B)]).toEqual([undefined, FIRST]);
     expect(leases.free(net, NOW)).toBe(ip('10.77.0.101'));
+    const renewed = lease(FIRST, B, { expiresAt: NOW + 3660 });
+    const renewing = leases.save({ lease: renewed, expected: leases.leaseAt(FIRST) }, NOW + 30);
+    expect(store.calls[1]).toMatchObject({ expected: theirs });
+    store.calls[1]?.answer('ok');
+    expect(await renewing).toBe('ok');
   });
 
   test('a repeated REQUEST while the first is on its way: both are told ok, in order', async () => {
@@ -140,6 +154,24 @@ describe('free addresses', () => {
       return formatIpv4(address).split('.')[3];
     });
     expect(offered).toEqual(['100', '101', '102', '100', '101']);
+  });
+
+  test('when all rest in quarantine the one that rests longest is offered; an offer that is wanted stays', async () => {
+    const { leases, net } = book({ pools: [parseRange('10.77.0.100-10.77.0.102')] });
+    const rest = (address: string, at: number) =>
+      leases.save({ lease: lease(ip(address), A, { state: 'declined', startedAt: at }), expected: undefined }, at);
+    await rest('10.77.0.101', NOW);
+    await rest('10.77.0.100', NOW + 1);
+    leases.hold(ip('10.77.0.102'), B, NOW + 2);
+    const next = (at: number) => formatIpv4(leases.free(net, at) ?? ip('0.0.0.0'));
+    expect(next(NOW + 3)).toBe('10.77.0.101');
+    leases.hold(ip('10.77.0.101'), mac(1), NOW + 3);
+    expect(next(NOW + 4)).toBe('10.77.0.100');
+    // An offer that nobody took for ten seconds is not wanted.
+    expect(next(NOW + 12)).toBe('10.77.0.102');
+    leases.hold(ip('10.77.0.102'), mac(2), NOW + 12);
+    leases.hold(ip('10.77.0.100'), mac(3), NOW + 12);
+    expect(next(NOW + 12)).toBe('10.77.0.101');
   });
 
   test('one flooding NIC holds one address', () => {
@@ -287,7 +319,7 @@ test('release by hand: a lease and a quarantine end, and the address is found ag
   const held = [lease(FIRST, A), lease(ip('10.77.0.101'), B, { state: 'declined' })];
   for (const one of held) store.rows.set(one.address, one);
   const { leases, net } = book({ leases: held, store, pools: [parseRange('10.77.0.100-10.77.0.101')] });
-  expect(leases.free(net, NOW)).toBeUndefined();
+  expect(leases.free(net, NOW)).toBe(ip('10.77.0.101')); // in quarantine, and the last one
   expect(await leases.release(FIRST, NOW)).toMatchObject({ state: 'released', expiresAt: NOW });
   expect(leases.free(net, NOW)).toBe(FIRST);
   expect(await leases.release(ip('10.77.0.101'), NOW)).toMatchObject({ state: 'released' });

@@ -76,6 +76,8 @@ describe('leases', () => {
     const { store } = await freshStore();
     expect(await store.claimLease(first, undefined)).toBe('ok');
     expect(await store.claimLease(renewed, first)).toBe('ok');
+    expect(await store.lease(first.address)).toEqual(renewed);
+    expect(await store.lease(parseIpv4('10.99.99.99'))).toBeUndefined();
     expect((await store.load()).leases).toEqual([renewed]);
   });
 

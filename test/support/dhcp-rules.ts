@@ -9,8 +9,11 @@ import type { Subnet } from '../../server/domain/site.js';
 import { LeaseBook, type LeaseStore } from '../../server/state/leases.js';
 import { getOption } from '../../server/wire/dhcp/options.js';
 import type { DhcpPacket } from '../../server/wire/dhcp/packet.js';
+import { relayWord } from '../../server/wire/dhcp/relay.js';
 import { type NamedOptions, request } from './dhcp-packets.js';
 import { identity, SiteBoot, subnet } from './dhcp-site.js';
+
+const octets = (address: Ipv4): Uint8Array => Uint8Array.from(formatIpv4(address).split('.').map(Number));
 
 /** Keeps leases as the store's contract says, in memory: rules are tried without a disk. */
 export class MemoryLeases implements LeaseStore {
@@ -20,6 +23,10 @@ export class MemoryLeases implements LeaseStore {
     if (JSON.stringify(this.rows.get(lease.address)) !== JSON.stringify(expected)) return 'conflict';
     this.rows.set(lease.address, lease);
     return 'ok';
+  }
+
+  async lease(address: Ipv4): Promise<Lease | undefined> {
+    return this.rows.get(address);
   }
 }
 
@@ -51,7 +58,7 @@ export class RuleSite {
       role: boot.roleOf(facts),
       subnet: this.subnet,
       identity,
-      serverId: identity.address,
+      serverId: relayWord(packet)?.serverIdOverride ?? identity.address,
       ownAddresses: [identity.address],
       addresses: this.leases,
       bootOffer: () => boot.bootOffer(facts, { mode: 'full' }),
@@ -88,6 +95,13 @@ export class RuleSite {
   /** The REQUEST that follows our offer. */
   select(mac: string, address: Ipv4, server: Ipv4 = identity.address): Promise<string> {
     return this.play(request(mac, { messageType: 'request', serverId: server, requestedAddress: address }));
+  }
+
+  /** The same through a relay that has itself named as the server (RFC 5107). */
+  selectThroughRelay(mac: string, address: Ipv4, relay: Ipv4): Promise<string> {
+    const relayAgent = new Map([[11, octets(relay)]]);
+    const options: NamedOptions = { messageType: 'request', serverId: relay, requestedAddress: address, relayAgent };
+    return this.play(request(mac, options, { giaddr: relay }));
   }
 
   remember(mac: string, address: Ipv4): Promise<string> {

@@ -8,7 +8,7 @@ import type { LeaseRow, Tables } from '../tables.js';
 
 type Values = Readonly<Record<string, string | number | null>>;
 
-export function leaseCalls(database: Kysely<Tables>): Pick<Calls, 'claimLease' | 'removeLease'> {
+export function leaseCalls(database: Kysely<Tables>): Pick<Calls, 'claimLease' | 'lease' | 'removeLease'> {
   const columns = {
     mac: param<string>('mac'),
     client_id: param<string | null>('client_id'),
@@ -47,6 +47,10 @@ export function leaseCalls(database: Kysely<Tables>): Pick<Calls, 'claimLease' |
           ? await insert.run(connection, values)
           : await update.run(connection, { ...values, ...prefixed(leaseToRow(expected)) });
       return numAffectedRows === 1n ? 'ok' : 'conflict';
+    },
+    async lease(connection, address) {
+      const row = await connection.selectFrom('leases').selectAll().where('address', '=', address).executeTakeFirst();
+      return row === undefined ? undefined : rowToLease(row);
     },
     async removeLease(connection, address) {
       await connection.deleteFrom('leases').where('address', '=', address).execute();

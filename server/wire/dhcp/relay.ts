@@ -1,6 +1,7 @@
-import { type Ipv4, ipv4FromOctets } from '../../domain/ipv4.js';
+import { type Ipv4, ipv4FromOctets, UNSPECIFIED } from '../../domain/ipv4.js';
 import { WireError } from '../wire-error.js';
 import { type DhcpOptions, getOption } from './options.js';
+import type { DhcpPacket } from './packet.js';
 
 /** What a relay adds to a request in option 82 (RFC 3046). The option goes back unchanged. */
 export interface RelayInfo {
@@ -26,6 +27,14 @@ export function relayInfo(options: DhcpOptions): RelayInfo | undefined {
     ...(linkSelection === undefined ? {} : { linkSelection }),
     ...(serverIdOverride === undefined ? {} : { serverIdOverride }),
   };
+}
+
+/**
+ * The same, if a relay forwards the packet. Without giaddr a switch may have put the port in (DHCP snooping), or the client itself:
+ * neither has a say about subnets and the server's name.
+ */
+export function relayWord(packet: DhcpPacket): RelayInfo | undefined {
+  return packet.giaddr === UNSPECIFIED ? undefined : relayInfo(packet.options);
 }
 
 function address(bytes: Uint8Array | undefined, name: string): Ipv4 | undefined {
