@@ -1,12 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, join, resolve } from 'node:path';
 import { Router } from 'express';
 import { type Logger, pino } from 'pino';
 import { createBootCore } from './boot/create-boot-core.js';
+import { randomIds } from './boot/random-ids.js';
 import { type Config, serverAddress } from './config.js';
+import { keysToRestartFor } from './config-changes.js';
 import { DhcpMetrics } from './dhcp/dhcp-metrics.js';
 import { neighbourOf } from './dhcp/neighbours.js';
 import { PacketGuard } from './dhcp/packet-guard.js';
@@ -31,10 +32,11 @@ import { resolveInside } from './images/site-files.js';
 import { createImageStore, type ImageStore } from './images/store.js';
 import { assetsDir, packageRoot, profilesDir } from './paths.js';
 import { loadProfiles } from './render/profiles.js';
-import { compileTemplate, type Template } from './render/renderer.js';
+import { cachedTemplates, templateFault } from './render/text-templates.js';
 import { LeaseBook } from './state/leases.js';
 import { poolUsage } from './state/pool-usage.js';
 import { State } from './state/state.js';
+import { makeDataDir, serverKey } from './store/data-dir.js';
 import { openStore } from './store/open-store.js';
 import { createTftpServer } from './tftp/server.js';
 
@@ -244,35 +246,9 @@ async function start(
       core.configure({ subnets, unknown: next.unknown });
       current = { ...current, dhcp: next.dhcp, unknown: next.unknown };
     });
-    return restartKeys(config, next);
+    return keysToRestartFor(config, next);
   };
   return { url: identity.url, reload };
-}
-
-/** What is fixed for the life of the process, and differs. */
-function restartKeys(before: Config, after: Config): readonly string[] {
-  const keys: readonly (readonly [string, unknown, unknown])[] = [
-    ['dataDir', before.dataDir, after.dataDir],
-    ['files', before.filesDir, after.filesDir],
-    ['listen.interfaces', before.listen.interfaces, after.listen.interfaces],
-    ['listen.address', before.listen.address, after.listen.address],
-    ['listen.http', before.listen.http, after.listen.http],
-    ['listen.tftp', before.listen.tftp, after.listen.tftp],
-  ];
-  return keys.filter(([, a, b]) => JSON.stringify(a) !== JSON.stringify(b)).map(([key]) => key);
-}
-
-function makeDataDir(dataDir: string): void {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    throw new AnybiosError('unavailable', `the folder ${dataDir} cannot be made (${reason})`, {
-      field: 'dataDir',
-      remedy: 'name a folder on a disk that can be written; no part of its path may be a file',
-      cause: error,
-    });
-  }
 }
 
 /** Builds lie in boot-assets/out (cloud) and boot-assets/out/hardware. */
@@ -302,15 +278,6 @@ async function saveShippedImages(
   }
 }
 
-/** Nonces and credentials are derived from it; it never leaves the database (mode 0600). */
-async function serverKey(store: Store): Promise<string> {
-  const known = await store.setting('server-key');
-  if (known !== undefined) return known;
-  const made = randomBytes(32).toString('hex');
-  await store.saveSetting('server-key', made);
-  return made;
-}
-
 /** `profiles/` beside the configuration, unless that is the shipped folder itself. */
 function ownProfiles(config: Config): string[] {
   const own = resolve(dirname(config.file), 'profiles');
@@ -319,41 +286,6 @@ function ownProfiles(config: Config): string[] {
 
 async function renewLease(leases: LeaseBook, mac: Mac, clock: () => number): Promise<void> {
   await leases.renew(mac, Math.floor(clock() / 1000));
-}
-
-/** 16 hex digits each; the system is asked for 512 of them at a time, which costs as much as one. */
-function randomIds(): () => string {
-  let pool = '';
-  return () => {
-    if (pool.length === 0) pool = randomBytes(4096).toString('hex');
-    const id = pool.slice(-16);
-    pool = pool.slice(0, -16);
-    return id;
-  };
-}
-
-/** Templates of systems' files, compiled once for each text. */
-function cachedTemplates(): (name: string, text: string, data: object) => string {
-  const compiled = new Map<string, Template>();
-  return (name, text, data) => {
-    const key = `${name}\n${text}`;
-    let template = compiled.get(key);
-    if (template === undefined) {
-      if (compiled.size > 10_000) compiled.clear();
-      template = compileTemplate(name, text);
-      compiled.set(key, template);
-    }
-    return template(data);
-  };
-}
-
-function templateFault(text: string): string | undefined {
-  try {
-    compileTemplate('text', text);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
 
 function productVersion(): string {
