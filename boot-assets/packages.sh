@@ -7,11 +7,13 @@ packages_run='
 busybox-static
 ca-certificates
 cpio
+dropbear-bin
 grub-efi-amd64-signed
 ipxe
 ipxe-qemu
 iproute2
 kmod
+openssh-client
 ovmf
 qemu-system-x86
 seabios
@@ -43,6 +45,7 @@ kea-admin
 kea-dhcp4-server
 libcap2-bin
 nmap
+openssh-server
 shellcheck
 tcpdump
 tftp-hpa

@@ -8,6 +8,7 @@ import { createBootCore } from './boot/create-boot-core.js';
 import { randomIds } from './boot/random-ids.js';
 import { type Config, serverAddress } from './config.js';
 import { keysToRestartFor } from './config-changes.js';
+import { controlKeyIfAny } from './control/server-key.js';
 import { DhcpMetrics } from './dhcp/dhcp-metrics.js';
 import { neighbourOf } from './dhcp/neighbours.js';
 import { PacketGuard } from './dhcp/packet-guard.js';
@@ -103,6 +104,7 @@ async function start(
   const store = await openStore({ path: join(config.dataDir, 'anybios.db'), log: log.child({ part: 'store' }) });
   closers.push(() => store.close());
   const adminToken = await ensureAdminToken(config.dataDir);
+  const controlKey = await controlKeyIfAny(config.dataDir, log);
   const images = await createImageStore(join(config.dataDir, 'images'));
   await saveShippedImages(store, images, assets, clock);
 
@@ -145,6 +147,7 @@ async function start(
     leaseAddress: (mac) => leases.addressOf(mac),
     neighbour: (address) => neighbourOf(address),
     renewLease: async (mac) => await renewLease(leases, mac, clock),
+    controlKeys: () => (controlKey === undefined ? [] : [controlKey.publicKey]),
     log: log.child({ part: 'boot' }),
     clock,
     newId: randomIds(),

@@ -6,6 +6,7 @@ import type { State } from '../state/state.js';
 import { Boot } from './boot.js';
 import { Claimants } from './claimants.js';
 import { Claims } from './claims.js';
+import { ControlDoors } from './control-doors.js';
 import { type BootLog, EventLog } from './event-log.js';
 import { MachineReports } from './machine-reports.js';
 import type { NameSpaceDeps } from './name-space.js';
@@ -32,6 +33,7 @@ export interface BootCoreOptions {
   readonly leaseAddress: (mac: Mac) => Ipv4 | undefined;
   /** Who has this address on the wire now, if the kernel knows; asked in proxy mode. */
   readonly neighbour?: (address: Ipv4) => Mac | undefined;
+  readonly controlKeys?: () => readonly string[];
   readonly renewLease: (mac: Mac) => Promise<void>;
   readonly log: BootLog;
   /** Epoch ms. */
@@ -45,6 +47,7 @@ export interface BootCore {
   readonly reports: MachineReports;
   readonly systems: SystemReports;
   readonly definitions: SystemDefinitions;
+  readonly doors: ControlDoors;
   readonly claims: Claims;
   readonly sessions: Sessions;
   readonly events: EventLog;
@@ -72,6 +75,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   const systems = new SystemReports({ ...common, claims, claimants, renewLease: options.renewLease });
   const reports = new MachineReports({ ...common, claims, claimants, events, systems });
   const definitions = new SystemDefinitions(claimants, planner, options.renderText);
+  const doors = new ControlDoors({ ...common, claimants, keys: options.controlKeys ?? (() => []) });
   const views = new Views({
     ...common,
     boot,
@@ -86,6 +90,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     reports,
     systems,
     definitions,
+    doors,
     claims,
     sessions,
     events,

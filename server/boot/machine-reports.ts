@@ -72,7 +72,13 @@ export class MachineReports {
       ...(UUID.test(lines.get('uuid')?.[0] ?? '') ? { uuid: one(lines, 'uuid').toLowerCase() } : {}),
       waiting: plan.mode === 'discover',
     };
-    observations.update(session.key, claim.mac, { ...facts, systems: [], upSince: undefined, unmanaged: false });
+    observations.update(session.key, claim.mac, {
+      ...facts,
+      systems: [],
+      upSince: undefined,
+      control: undefined,
+      unmanaged: false,
+    });
     // Where another server gives the addresses, the OS may get another one than the firmware; the claim proves that it is ours.
     const moved = session.dhcpMode === 'proxy' ? { address } : {};
     const claimed = sessions.step(session, { stage: 'stage1', claimedAt: this.#deps.clock(), ...moved });

@@ -43,6 +43,12 @@ export class SystemDefinitions {
     ];
   }
 
+  /** The systems that this machine shall run now, in start order. */
+  names(claim: Claim): readonly string[] {
+    const plan = this.#claimants.planOf(claim, this.#claimants.sessionOf(claim));
+    return plan.systems.map(({ system }) => system.name);
+  }
+
   /** The files of a system, rendered for this machine. */
   systemFiles(claim: Claim, name: string): readonly RenderedFile[] {
     const { system, params } = this.#bootable(claim, name);

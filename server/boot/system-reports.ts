@@ -121,6 +121,7 @@ export class SystemReports {
       systems: [{ name, state: 'handed-over', restarts: 0 }],
       unmanaged: true,
       upSince: undefined,
+      control: undefined,
     });
     const next = sessions.step(session, { stage: 'systems' });
     sessions.event(next, 'stage1', 'system.handed-over', `the machine was handed over to system ${name}`, {

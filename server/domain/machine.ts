@@ -1,3 +1,4 @@
+import type { ControlDoor } from './control-door.js';
 import type { BootFiles, DhcpOptionWords } from './dhcp-options.js';
 import type { Ipv4 } from './ipv4.js';
 import type { Mac } from './mac.js';
@@ -74,6 +75,8 @@ export interface Observed {
   /** Set by the first report of the live OS, cleared when a new boot session opens. */
   readonly upSince?: number;
   readonly heartbeatAt?: number;
+  /** Where its live OS takes jobs; absent: none has registered in this boot. */
+  readonly control?: ControlDoor;
   /** The machine was handed to its single system or to its own disk: no more reports are expected. */
   readonly unmanaged: boolean;
 }

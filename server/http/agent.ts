@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import express, { type Request, type Response, Router } from 'express';
 import { pack } from 'tar-stream';
 import type { Claims } from '../boot/claims.js';
+import type { ControlDoors } from '../boot/control-doors.js';
 import type { AnswerLines, Lines } from '../boot/machine-lines.js';
 import type { MachineReports } from '../boot/machine-reports.js';
 import type { RenderedFile, SystemDefinitions } from '../boot/system-definitions.js';
@@ -23,6 +25,7 @@ export interface AgentDeps {
   readonly reports: MachineReports;
   readonly systems: SystemReports;
   readonly definitions: SystemDefinitions;
+  readonly doors: ControlDoors;
   readonly log: { error(data: object, message: string): void };
   /** Default 15 s. */
   readonly bodyMilliseconds?: number;
@@ -30,7 +33,7 @@ export interface AgentDeps {
 
 /** The machine protocol, `/agent/v1` (docs/booting.md): lines of text, because stage 1 is busybox ash. */
 export function agentRoutes(deps: AgentDeps): Router {
-  const { claims, reports, systems, definitions, log, bodyMilliseconds = BODY_MILLISECONDS } = deps;
+  const { claims, reports, systems, definitions, doors, log, bodyMilliseconds = BODY_MILLISECONDS } = deps;
   const router = Router();
   const readBody = express.raw({ type: () => true, limit: MAX_BODY });
   router.use((request, response, next) => {
@@ -85,6 +88,21 @@ export function agentRoutes(deps: AgentDeps): Router {
     '/next',
     answer(async (request) => reports.next(await authenticated(request))),
   );
+  router.post(
+    '/control',
+    answer(async (request) =>
+      doors.register(await authenticated(request), parseLines(request.body), peerAddress(request)),
+    ),
+  );
+  router.get(
+    '/systems',
+    answer(async (request) => {
+      const claim = await authenticated(request);
+      return definitions
+        .names(claim)
+        .map((name) => ['system', `${name} ${digestOf(definitions, claim, name)}`] as const);
+    }),
+  );
   router.get(
     '/systems/:name',
     answer(async (request) => definitions.system(await authenticated(request), String(request.params.name))),
@@ -136,6 +154,12 @@ export function parseLines(body: unknown): Lines {
     else values.push(value);
   }
   return lines;
+}
+
+/** Changes with whatever a live OS is told of a system. */
+function digestOf(definitions: SystemDefinitions, claim: Claim, name: string): string {
+  const told = [definitions.system(claim, name), definitions.systemFiles(claim, name)];
+  return createHash('sha256').update(JSON.stringify(told)).digest('hex');
 }
 
 /** The own layer of a system: relative paths, root's, readable by all. Paths were checked when the system was defined. */

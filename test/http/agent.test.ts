@@ -140,3 +140,60 @@ describe('/boot over HTTP', () => {
     expect((await fetch(`${base}/boot/snponly.efi`, { method: 'PUT' })).status).toBe(405);
   });
 });
+
+describe('the door of the live OS', () => {
+  const hostKey = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'B'.repeat(43)}`;
+  const claimed = async (claimId: string): Promise<string> => {
+    const answer = await post('claim', `nonce=${await boot()}\nclaim-id=${claimId}\nuptime-ms=900\n`);
+    return values(await answer.text()).credential ?? '';
+  };
+
+  test('is registered with the credential of the boot, and answers whom to let in; a newer boot closes it', async () => {
+    const credential = await claimed('claim-id-door');
+    const answer = await post('control', `host-key=${hostKey} root@node1\nport=922\n`, credential);
+    expect(await answer.text()).toBe('authorized-key=ssh-ed25519 AAAAserver anybios\n');
+    expect(core.state.observed.get('node1')?.control).toMatchObject({ address: loopback, port: 922, hostKey });
+    // Its sshd was started again: the same door, no second event.
+    await post('control', `host-key=${hostKey}\nport=922\n`, credential);
+    expect((await core.kinds()).filter((kind) => kind === 'live.control')).toHaveLength(1);
+    core.now += 120_000;
+    await claimed('claim-id-later');
+    expect(core.state.observed.get('node1')?.control).toBeUndefined();
+    expect((await post('control', `host-key=${hostKey}\nport=922\n`, credential)).status).toBe(403);
+  });
+
+  test.each([
+    ['no credential', `host-key=${hostKey}\nport=922\n`, false, 403],
+    ['another kind of key', 'host-key=ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQ\nport=922\n', true, 400],
+    ['a line of known_hosts smuggled in', `host-key=@cert-authority * ${hostKey}\nport=922\n`, true, 400],
+    ['no port', `host-key=${hostKey}\n`, true, 400],
+    ['a port that is none', `host-key=${hostKey}\nport=70000\n`, true, 400],
+  ])('refused: %s', async (_why, body, known, status) => {
+    core.now += 120_000;
+    const credential = known ? await claimed('claim-id-refused') : undefined;
+    expect((await post('control', body, credential)).status).toBe(status);
+    expect(core.state.observed.get('node1')?.control).toBeUndefined();
+  });
+
+  test('the list of systems tells by its digest which of them changed', async () => {
+    core.now += 120_000;
+    const credential = await claimed('claim-id-systems');
+    const list = async (): Promise<readonly string[]> => {
+      const answer = await fetch(`${base}/agent/v1/systems`, { headers: { authorization: `Bearer ${credential}` } });
+      return (await answer.text()).trimEnd().split('\n');
+    };
+    const before = await list();
+    expect(before).toEqual([
+      expect.stringMatching(/^system=web [0-9a-f]{64}$/),
+      expect.stringMatching(/^system=db [0-9a-f]{64}$/),
+    ]);
+    const web = core.state.systems.get('web');
+    if (web === undefined) throw new Error('no system web');
+    core.state.systems.set('web', { ...web, env: { SITE: 'other' } });
+    const after = await list();
+    core.state.systems.set('web', web);
+    expect(after[0]).not.toBe(before[0]);
+    expect(after[1]).toBe(before[1]);
+    expect(await list()).toEqual(before);
+  });
+});

@@ -154,6 +154,7 @@ export async function startCore(
     leaseAddress: () => undefined,
     ...(options.neighbour === undefined ? {} : { neighbour: options.neighbour }),
     renewLease: async (whose) => void renewed.push(whose),
+    controlKeys: () => ['ssh-ed25519 AAAAserver anybios'],
     log,
     clock: () => time.now,
     newId: () => `session-${options.now ?? 0}-${++ids}`,
