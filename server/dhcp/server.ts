@@ -4,22 +4,22 @@ import type { DhcpContext, DhcpReply } from '../decide/dhcp-decision.js';
 import { decideDhcp } from '../decide/offer.js';
 import { decideSecondLeg } from '../decide/proxy.js';
 import { selectSubnet } from '../decide/subnet.js';
-import { describeArch } from '../domain/arch.js';
 import type { Diagnosis } from '../domain/boot-session.js';
-import { contains, formatCidr, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
+import { contains, formatCidr, type Ipv4 } from '../domain/ipv4.js';
 import type { DhcpMode, ServerIdentity, Subnet } from '../domain/site.js';
 import type { LeaseBook } from '../state/leases.js';
-import { MESSAGE_TYPES } from '../wire/dhcp/option-kinds.js';
 import { getOption } from '../wire/dhcp/options.js';
 import { type DhcpPacket, decodePacket, encodePacket, replyLimit } from '../wire/dhcp/packet.js';
 import { relayWord } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
 import type { DhcpMetrics } from './dhcp-metrics.js';
-import { type DhcpSite, needsLink, needsSecondLeg } from './links-needed.js';
+import { DhcpLinks } from './links.js';
+import type { DhcpSite } from './links-needed.js';
 import { NewAddresses } from './new-addresses.js';
 import type { PacketGuard } from './packet-guard.js';
-import { type OpenSecondLeg, openSecondLeg, type SecondLegLink, type SecondLegPeer } from './second-leg.js';
-import { type DhcpLink, type OpenDhcpLink, openDhcpLink, presentAddresses } from './socket.js';
+import { describeClient, factsOfBuild, factsOfPacket, wordOf } from './packet-words.js';
+import type { OpenSecondLeg, SecondLegLink, SecondLegPeer } from './second-leg.js';
+import type { DhcpLink, OpenDhcpLink } from './socket.js';
 import type { WireWatch } from './wire-watch.js';
 
 /** The part of a pino logger that is used. */
@@ -77,8 +77,12 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const { boot, leases, log, identity } = options;
   let site: DhcpSite = { subnets: options.subnets, mode: options.mode ?? 'full' };
   const counts: DhcpCounts = { received: 0, replied: 0, ignored: 0, malformed: 0, failed: 0 };
-  const links = new Map<string, DhcpLink>();
-  const secondLegs = new Map<string, SecondLegLink>();
+  const links = new DhcpLinks({
+    ...options,
+    packet: (bytes, link) => run(() => serve(bytes, link), link),
+    secondLegPacket: (bytes, from, link) => run(() => serveSecondLeg(bytes, from, link), link),
+    error: failed,
+  });
   const newAddresses = new NewAddresses(boot, leases);
   let ownAddresses: readonly Ipv4[] = [];
   let closing = false;
@@ -240,8 +244,6 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     log.error({ interface: link.name, error }, 'a DHCP packet could not be answered');
   }
 
-  const onPacket = (bytes: Uint8Array, link: DhcpLink): void => run(() => serve(bytes, link), link);
-
   function run(work: () => Promise<void>, link: Pick<DhcpLink, 'name'>): void {
     if (closing) return;
     counts.received++;
@@ -251,113 +253,27 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     underway.add(done);
   }
 
-  async function closeAll(): Promise<void> {
-    options.watch?.stop();
-    const open = [...links.values(), ...secondLegs.values()];
-    links.clear();
-    secondLegs.clear();
-    await Promise.all(open.map((link) => link.close()));
-  }
-
-  /** Opens what `next` needs, then it holds, then what it does not need is closed. */
-  async function configure(next: DhcpSite, atOnce: () => void = () => undefined): Promise<void> {
-    const { interfaces } = options;
-    const all = interfaces.flatMap(presentAddresses);
-    const wanted = interfaces.filter((name) => needsLink(presentAddresses(name), all, next));
-    const opened: (DhcpLink | SecondLegLink)[] = [];
-    try {
-      for (const name of wanted) {
-        if (links.has(name)) continue;
-        const link = await (options.openLink ?? openDhcpLink)(name, { packet: onPacket, error: failed });
-        opened.push(link);
-        links.set(name, link);
-      }
-      const addresses = wanted.flatMap((name) => links.get(name)?.addresses ?? []);
-      const legs = wanted.filter((name) => needsSecondLeg(links.get(name)?.addresses ?? [], addresses, next));
-      for (const name of legs) {
-        if (secondLegs.has(name)) continue;
-        const leg = await (options.openSecondLeg ?? openSecondLeg)(name, {
-          packet: (bytes, from, its) => run(() => serveSecondLeg(bytes, from, its), its),
-          error: (error) => failed(error, { name }),
-        });
-        opened.push(leg);
-        secondLegs.set(name, leg);
-      }
+  function configure(next: DhcpSite, atOnce?: () => void): Promise<void> {
+    return links.configure(next, (addresses) => {
       site = next;
-      atOnce();
       ownAddresses = addresses;
-      const unwanted = [
-        ...remove(links, (name) => !wanted.includes(name)),
-        ...remove(secondLegs, (name) => !legs.includes(name)),
-      ];
-      const modeOf = (link: DhcpLink | undefined): DhcpMode =>
-        next.subnets.find(({ cidr }) => link?.addresses.some((own) => contains(cidr, own)))?.mode ?? next.mode;
-      options.watch?.start(
-        wanted.map((name) => ({ name, mode: modeOf(links.get(name)) })),
-        { ownAddresses, subnets: next.subnets },
-      );
-      await Promise.all(unwanted.map((link) => link.close()));
-    } catch (error) {
-      remove(links, (_name, link) => opened.includes(link));
-      remove(secondLegs, (_name, leg) => opened.includes(leg));
-      await Promise.all(opened.map((link) => link.close()));
-      throw error;
-    }
+      atOnce?.();
+    });
   }
 
   return {
     counts,
     start: () => configure(site),
-    configure: (next, atOnce) => configure(next, atOnce),
+    configure,
     async close() {
       closing = true;
       await Promise.all(underway);
-      await closeAll();
+      await links.close();
     },
   };
-}
-
-/** Takes out of `map` what `isMatch` says, and returns it. */
-function remove<V>(map: Map<string, V>, isMatch: (name: string, value: V) => boolean): V[] {
-  const found = [...map].filter(([name, value]) => isMatch(name, value));
-  for (const [name] of found) map.delete(name);
-  return found.map(([, value]) => value);
 }
 
 /** How clients on this subnet reach us: our address in it, else the configured one. */
 function addressTowards(link: Pick<DhcpLink, 'addresses'>, subnet: Subnet, fallback: Ipv4): Ipv4 {
   return link.addresses.find((address) => contains(subnet.cidr, address)) ?? fallback;
-}
-
-const CLIENT_WORDS: Readonly<Record<DhcpFacts['client'], string>> = {
-  pxe: 'PXE firmware',
-  http: 'HTTP Boot firmware',
-  ipxe: 'iPXE',
-  os: 'an operating system',
-  bootp: 'a BOOTP client',
-};
-
-function describeClient(facts: DhcpFacts): string {
-  return facts.arch === undefined
-    ? CLIENT_WORDS[facts.client]
-    : `${CLIENT_WORDS[facts.client]}, ${describeArch(facts.arch)}`;
-}
-
-/** What iPXE says of its build: an old one explains a lot. */
-function factsOfBuild({ ipxe }: DhcpFacts): Readonly<Record<string, string>> {
-  if (ipxe === undefined) return {};
-  return { ...(ipxe.version === undefined ? {} : { ipxe: ipxe.version }), features: ipxe.features.join(' ') };
-}
-
-/** For counting: never throws, whatever option 53 holds. */
-function wordOf(request: DhcpPacket): string {
-  return MESSAGE_TYPES[(request.options.get(53)?.[0] ?? 0) - 1] ?? 'other';
-}
-
-function factsOfPacket(request: DhcpPacket): Readonly<Record<string, string | number>> {
-  return {
-    xid: request.xid.toString(16).padStart(8, '0'),
-    secs: request.secs,
-    ...(request.giaddr === 0 ? {} : { relay: formatIpv4(request.giaddr) }),
-  };
 }

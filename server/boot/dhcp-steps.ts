@@ -1,0 +1,142 @@
+import { opensSession } from '../decide/session-rule.js';
+import type { Json } from '../domain/event.js';
+import type { DhcpFacts, DhcpStep } from './contract.js';
+import type { EventLog } from './event-log.js';
+import type { Observations } from './observations.js';
+import type { Planner } from './planner.js';
+import type { ProxyMemory } from './proxy-memory.js';
+import type { SecureBootMemory } from './secure-boot-memory.js';
+import type { Senders } from './senders.js';
+import type { Sessions } from './sessions.js';
+
+export interface DhcpStepsDeps {
+  readonly senders: Senders;
+  readonly sessions: Sessions;
+  readonly observations: Observations;
+  readonly planner: Planner;
+  readonly events: EventLog;
+  readonly proxy: ProxyMemory;
+  readonly secureBoot: SecureBootMemory;
+  readonly clock: () => number;
+}
+
+/** What DHCP packets say of a boot: they open its session, move it on, and land in the timeline. */
+export class DhcpSteps {
+  readonly #deps: DhcpStepsDeps;
+
+  constructor(deps: DhcpStepsDeps) {
+    this.#deps = deps;
+  }
+
+  take(step: DhcpStep): void {
+    const { senders, sessions, observations, planner, events, proxy, secureBoot } = this.#deps;
+    const { facts, message } = step;
+    const machine = senders.machineOf(facts);
+    if (machine !== undefined) senders.saw(facts.mac, machine);
+    const key = machine?.name ?? facts.mac;
+    const assignment = planner.assignment(facts.mac, machine);
+    const netboots = facts.client === 'pxe' || facts.client === 'http' || facts.client === 'ipxe';
+    const unlisted = assignment.kind === 'none' && assignment.unlisted;
+    const seen = observations.get(key);
+    if (netboots && !unlisted && message !== 'ignored') {
+      const firmwareArch = facts.client !== 'ipxe' || seen?.arch === undefined ? facts.arch : seen.arch;
+      const news =
+        seen === undefined ||
+        (machine?.macs.length === 0 && seen.mac !== facts.mac) ||
+        (firmwareArch !== undefined && seen.arch !== firmwareArch) ||
+        (facts.uuid !== undefined && seen.uuid !== facts.uuid);
+      observations.update(
+        key,
+        facts.mac,
+        {
+          // A machine without MACs of its own is known by the one that it showed last.
+          ...(machine !== undefined && machine.macs.length === 0 ? { mac: facts.mac } : {}),
+          ...(firmwareArch === undefined ? {} : { arch: firmwareArch }),
+          ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
+        },
+        news,
+      );
+      if (seen === undefined && machine === undefined) {
+        events.record({
+          source: 'dhcp',
+          kind: 'machine.discovered',
+          level: 'info',
+          mac: facts.mac,
+          message: `${facts.mac} was seen for the first time`,
+          data: dataOf(facts),
+        });
+      }
+    }
+    if (step.mode === 'observe') return;
+    const boots = assignment.kind !== 'none' && assignment.profile.kind !== 'local';
+    let session = sessions.openOf(key);
+    let opened = false;
+    if (message === 'discover' && boots && opensSession(facts.client, sessions.of(key), this.#deps.clock())) {
+      if (session?.stage === 'loader') secureBoot.forget(session);
+      opened = true;
+      session = sessions.open({
+        key,
+        mac: facts.mac,
+        firmware: firmwareWord(facts),
+        ...(step.mode === 'proxy' ? { dhcpMode: step.mode } : {}),
+        ...(machine === undefined ? {} : { machine: machine.name }),
+        ...(facts.arch === undefined ? {} : { arch: facts.arch }),
+        ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
+      });
+    }
+    if (
+      message === 'offer' &&
+      assignment.kind !== 'none' &&
+      assignment.profile.kind === 'local' &&
+      seen?.unmanaged !== true
+    ) {
+      observations.update(key, facts.mac, { unmanaged: true, systems: [], upSince: undefined });
+    }
+    if (session !== undefined && step.diagnosis !== undefined) session = sessions.fail(session, 'dhcp', step.diagnosis);
+    if (message === 'offer' && step.proxyStyle !== undefined) proxy.offered(key, facts, step.proxyStyle, session);
+    // In full mode every packet ends as an offer, ack, nak or ignored, and is told together with that. The DISCOVERs that begin a
+    // boot or its iPXE stand for themselves: they are the first step, and carry what the firmware said of itself.
+    const isRequest = message === 'discover' || message === 'request' || message === 'inform';
+    const begins =
+      opened || (message === 'discover' && facts.client === 'ipxe' && session?.scriptFetchedAt === undefined);
+    if (isRequest && step.mode === undefined && !(begins && session !== undefined)) return;
+    const level = message === 'nak' || message === 'decline' || message === 'ignored' ? 'warning' : 'info';
+    if (session === undefined) {
+      events.record({
+        source: 'dhcp',
+        kind: `dhcp.${message}`,
+        level,
+        ...(machine === undefined ? {} : { machine: machine.name }),
+        mac: facts.mac,
+        message: step.text,
+        data: step.data,
+      });
+      return;
+    }
+    const next =
+      netboots && session.outcome !== 'failed'
+        ? sessions.step(
+            session,
+            // With the NIC: an address that was given to another one (same UUID) is no proof for this one.
+            step.address === undefined || !tellsAddress(step) ? {} : { address: step.address, mac: facts.mac },
+            tellsAddress(step),
+          )
+        : session;
+    sessions.event(next, 'dhcp', `dhcp.${message}`, step.text, step.data, level);
+  }
+}
+
+/** The address is known by our own ACK; in proxy mode by the REQUEST to the other server, too. */
+function tellsAddress({ message, mode }: DhcpStep): boolean {
+  return message === 'ack' || (mode === 'proxy' && message === 'request');
+}
+
+function firmwareWord(facts: DhcpFacts): string {
+  if (facts.client === 'http') return 'uefi-http';
+  if (facts.client === 'ipxe') return 'ipxe';
+  return facts.arch === 0 ? 'bios' : 'uefi';
+}
+
+function dataOf(facts: DhcpFacts): Record<string, Json> {
+  return { client: facts.client, arch: facts.arch ?? null, uuid: facts.uuid ?? null };
+}
