@@ -3,7 +3,8 @@ import { step } from '../decide/answer.js';
 import type { DhcpContext, DhcpDecision } from '../decide/dhcp-decision.js';
 import { contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
-import { HOLD_SECONDS, type LeaseBook } from '../state/leases.js';
+import { HOLD_SECONDS } from '../state/holds.js';
+import type { LeaseBook } from '../state/leases.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
 import type { DhcpLink } from './socket.js';
 

@@ -3,9 +3,11 @@ import { broadcastOf, contains, formatIpv4, type Ipv4 } from '../domain/ipv4.js'
 import type { Lease, LeaseChange } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
-import type { Pool, Subnet } from '../domain/site.js';
-import { AddressPool, withoutRanges } from './address-pool.js';
+import type { Subnet } from '../domain/site.js';
+import { AddressesByMac } from './addresses-by-mac.js';
+import { type Hold, Holds } from './holds.js';
 import { MinHeap } from './min-heap.js';
+import { poolsOf, type SubnetPool, serves } from './subnet-pools.js';
 
 /** The part of the store that makes leases durable (domain/ports.ts). */
 export interface LeaseStore {
@@ -24,15 +26,6 @@ export interface LeaseBookOptions {
   readonly store: LeaseStore;
 }
 
-interface Hold {
-  readonly address: Ipv4;
-  readonly mac: Mac;
-  readonly since: number;
-  readonly until: number;
-}
-
-/** How long an OFFER keeps its address: PXE ROMs wait up to 32 s for offers, iPXE retries within that. */
-export const HOLD_SECONDS = 60;
 /** Firmware that wants an offer asks for it within 4 s (docs/hardware.md: OVMF); an older one is not wanted. */
 const UNWANTED_SECONDS = 10;
 
@@ -44,9 +37,8 @@ const UNWANTED_SECONDS = 10;
 export class LeaseBook {
   readonly #options: LeaseBookOptions;
   readonly #leases = new Map<Ipv4, Lease>();
-  readonly #holds = new Map<Ipv4, Hold>();
-  readonly #leasedTo = new Map<Mac, Set<Ipv4>>();
-  readonly #heldFor = new Map<Mac, Set<Ipv4>>();
+  readonly #leasedTo = new AddressesByMac();
+  readonly #holds = new Holds();
   /** The one that rests longest first. */
   readonly #quarantined = new Set<Ipv4>();
   #subnets: readonly Subnet[] = [];
@@ -54,9 +46,6 @@ export class LeaseBook {
   #excluded: ReadonlySet<Ipv4> = new Set();
   /** Address and the time at which its lease may be over. */
   readonly #ends = new MinHeap<Ipv4>();
-  /** In the order of their ends, since all last equally long. */
-  readonly #holdQueue: Hold[] = [];
-  #holdHead = 0;
   /** Addresses with a change on its way to the store, and what is known to be durable there. */
   readonly #flights = new Map<Ipv4, { durable: Lease | undefined; open: number }>();
 
@@ -98,7 +87,7 @@ export class LeaseBook {
 
   leasesOf(mac: Mac): readonly Lease[] {
     const found: Lease[] = [];
-    for (const address of this.#leasedTo.get(mac) ?? []) {
+    for (const address of this.#leasedTo.of(mac)) {
       const lease = this.#leases.get(address);
       if (lease !== undefined && lease.state !== 'declined') found.push(lease);
     }
@@ -106,12 +95,11 @@ export class LeaseBook {
   }
 
   holderOf(address: Ipv4, now: number): Mac | undefined {
-    const hold = this.#holds.get(address);
-    return hold === undefined || hold.until <= now ? undefined : hold.mac;
+    return this.#holds.holderOf(address, now);
   }
 
   heldBy(mac: Mac, subnet: Subnet, now: number): Ipv4 | undefined {
-    for (const address of this.#heldFor.get(mac) ?? []) {
+    for (const address of this.#holds.heldFor(mac)) {
       if (contains(subnet.cidr, address) && this.holderOf(address, now) === mac) return address;
     }
     return undefined;
@@ -128,7 +116,7 @@ export class LeaseBook {
 
   quarantinedBy(mac: Mac, now: number): number {
     let count = 0;
-    for (const address of this.#leasedTo.get(mac) ?? []) {
+    for (const address of this.#leasedTo.of(mac)) {
       const lease = this.#leases.get(address);
       if (lease?.state === 'declined' && lease.expiresAt > now) count++;
     }
@@ -157,14 +145,11 @@ export class LeaseBook {
   /** Keeps `address` for this NIC until its REQUEST comes; an earlier offer to it in the subnet is dropped. */
   hold(address: Ipv4, mac: Mac, now: number): void {
     this.#expire(now);
-    for (const other of this.#heldFor.get(mac) ?? []) {
+    for (const other of this.#holds.heldFor(mac)) {
       if (this.#subnetOf(other) === this.#subnetOf(address)) this.#dropHold(other);
     }
     this.#dropHold(address);
-    const hold = { address, mac, since: now, until: now + HOLD_SECONDS };
-    this.#holds.set(address, hold);
-    addTo(this.#heldFor, mac, address);
-    this.#holdQueue.push(hold);
+    this.#holds.add(address, mac, now);
   }
 
   /**
@@ -252,7 +237,7 @@ export class LeaseBook {
 
   #put(lease: Lease | undefined, address: Ipv4): void {
     const before = this.#leases.get(address);
-    if (before !== undefined && before.mac !== lease?.mac) removeFrom(this.#leasedTo, before.mac, address);
+    if (before !== undefined && before.mac !== lease?.mac) this.#leasedTo.remove(before.mac, address);
     if (lease === undefined) {
       this.#leases.delete(address);
       this.#quarantined.delete(address);
@@ -262,22 +247,18 @@ export class LeaseBook {
     this.#leases.set(address, lease);
     this.#quarantined.delete(address);
     if (lease.state === 'declined') this.#quarantined.add(address);
-    addTo(this.#leasedTo, lease.mac, address);
+    this.#leasedTo.add(lease.mac, address);
     this.#dropHold(address);
     if (lease.state === 'released') this.#giveBack(address);
     else this.#ends.push(lease.expiresAt, address);
   }
 
   #dropHold(address: Ipv4): void {
-    const hold = this.#holds.get(address);
-    if (hold === undefined) return;
-    this.#holds.delete(address);
-    removeFrom(this.#heldFor, hold.mac, address);
-    this.#giveBack(address);
+    if (this.#holds.drop(address)) this.#giveBack(address);
   }
 
   #expire(now: number): void {
-    for (let hold = this.#oldest(); hold !== undefined && hold.until <= now; hold = this.#oldest()) {
+    for (let hold = this.#holds.oldest(); hold !== undefined && hold.until <= now; hold = this.#holds.oldest()) {
       this.#dropHold(hold.address);
     }
     for (let address = this.#ends.popDue(now); address !== undefined; address = this.#ends.popDue(now)) {
@@ -285,28 +266,8 @@ export class LeaseBook {
     }
   }
 
-  /** The oldest hold that still stands; those replaced meanwhile are skipped. */
-  #oldest(): Hold | undefined {
-    for (;;) {
-      const hold = this.#holdQueue[this.#holdHead];
-      if (hold === undefined) {
-        this.#holdQueue.length = 0;
-        this.#holdHead = 0;
-        return undefined;
-      }
-      if (this.#holds.get(hold.address) === hold) return hold;
-      this.#holdHead++;
-      if (this.#holdHead > 1024 && this.#holdHead * 2 > this.#holdQueue.length) {
-        this.#holdQueue.splice(0, this.#holdHead);
-        this.#holdHead = 0;
-      }
-    }
-  }
-
   #oldestHold(subnet: Subnet, now: number, known: boolean): Hold | undefined {
-    for (let i = this.#holdHead; i < this.#holdQueue.length; i++) {
-      const hold = this.#holdQueue[i];
-      if (hold === undefined || this.#holds.get(hold.address) !== hold) continue;
+    for (const hold of this.#holds.inOrder()) {
       const { address } = hold;
       if (!contains(subnet.cidr, address) || !this.inPool(address, known)) continue;
       const isInUse = this.#isLeased(address, now) && !this.#quarantined.has(address);
@@ -324,37 +285,5 @@ export class LeaseBook {
   }
 }
 
-/** The addresses of one subnet for one kind of machine. */
-interface SubnetPool {
-  readonly subnet: Subnet;
-  readonly for: Pool['for'];
-  readonly pool: AddressPool;
-}
-
-/** Pools for one kind first, so that their machines leave the common ones to others. */
-function poolsOf(subnet: Subnet): SubnetPool[] {
-  return (['known', 'unknown', undefined] as const).flatMap((kind) => {
-    const ranges = subnet.pools.filter((range) => range.for === kind);
-    if (ranges.length === 0) return [];
-    return [{ subnet, for: kind, pool: new AddressPool(withoutRanges(ranges, subnet.exclude ?? [])) }];
-  });
-}
-
-function serves({ for: kind }: SubnetPool, known: boolean): boolean {
-  return kind === undefined || (kind === 'known') === known;
-}
-
 const sameCidr = (a: Subnet, b: Subnet): boolean =>
   a.cidr.network === b.cidr.network && a.cidr.prefix === b.cidr.prefix;
-
-function addTo(index: Map<Mac, Set<Ipv4>>, mac: Mac, address: Ipv4): void {
-  const addresses = index.get(mac);
-  if (addresses === undefined) index.set(mac, new Set([address]));
-  else addresses.add(address);
-}
-
-function removeFrom(index: Map<Mac, Set<Ipv4>>, mac: Mac, address: Ipv4): void {
-  const addresses = index.get(mac);
-  addresses?.delete(address);
-  if (addresses?.size === 0) index.delete(mac);
-}
