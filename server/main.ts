@@ -164,6 +164,9 @@ async function start(
   setMaxListeners(0, closing.signal);
   const waitingFor = new Set(['HTTP', 'TFTP', 'DHCP']);
   const httpLog = log.child({ part: 'http' });
+  const dhcpLog = log.child({ part: 'dhcp' });
+  const record = (event: Omit<NewEvent, 'at'>): void => core.events.record(event);
+  const watch = new WireWatch({ record, clock, log: dhcpLog });
   const app = createApp({
     state,
     store,
@@ -172,6 +175,7 @@ async function start(
     images,
     leases: () => leases.all(),
     releaseLease: (address) => leases.release(address, Math.floor(clock() / 1000)),
+    heard: () => watch.seen(),
     tokens: new Tokens({ adminToken, records: snapshot.tokens, store, clock }),
     get subnets() {
       return current.dhcp.subnets;
@@ -217,8 +221,6 @@ async function start(
   closers.push(() => tftp.close());
   waitingFor.delete('TFTP');
 
-  const dhcpLog = log.child({ part: 'dhcp' });
-  const record = (event: Omit<NewEvent, 'at'>): void => core.events.record(event);
   const pools = new PoolWatch({
     usage: () => poolUsage(current.dhcp.subnets, leases.all(), Math.floor(clock() / 1000)),
     record,
@@ -234,7 +236,7 @@ async function start(
     leases,
     clock,
     log: dhcpLog,
-    watch: new WireWatch({ record, clock, log: dhcpLog }),
+    watch,
     guard: new PacketGuard({ record, clock }),
     metrics: dhcpMetrics,
   });

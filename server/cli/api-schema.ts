@@ -56,6 +56,19 @@ export const eventSchema = z.object({
 });
 export type EventAnswer = z.output<typeof eventSchema>;
 
+export const networkSchema = z.object({
+  items: z.array(
+    z.object({
+      kind: z.string(),
+      address: z.string().optional(),
+      interface: z.string(),
+      text: z.string(),
+      count: z.number(),
+      lastSeenAt: time,
+    }),
+  ),
+});
+
 export const explanationSchema = z.object({
   machine: z.string(),
   lines: z.array(z.object({ what: z.string(), value: z.unknown(), why: z.string() })),

@@ -5,11 +5,12 @@ import { assetChecks } from './checks/assets.js';
 import { type Check, failed, ok, skipped } from './checks/check.js';
 import { dataChecks } from './checks/data.js';
 import { dhcpServerChecks } from './checks/dhcp-servers.js';
+import { heardCheck } from './checks/heard.js';
 import { hostChecks } from './checks/host.js';
 import { labChecks } from './checks/lab.js';
 import { interfaceChecks, portChecks } from './checks/network.js';
 import type { Cli } from './cli.js';
-import { ApiClient } from './client.js';
+import { ApiClient, type Endpoint } from './client.js';
 import { DEFAULT_CONFIG, findEndpoint } from './connection.js';
 import { withExamples } from './examples.js';
 import { EXIT, failureOf, Unreachable } from './failure.js';
@@ -43,6 +44,7 @@ async function allChecks(cli: Cli): Promise<readonly Check[]> {
     site.push(isRunning ? ok('server', 'is running') : skipped('server', 'is not running'));
     site.push(...interfaceChecks(config), ...portChecks(config, isRunning), ...dataChecks(config));
     site.push(...(await dhcpServerChecks(config)));
+    if (isRunning) site.push(await heardCheck(new ApiClient(socketOf(config, cli))));
   }
   return [
     ...hostChecks(),
@@ -66,9 +68,13 @@ function readConfig(cli: Cli): { readonly check: Check; readonly config?: Config
   }
 }
 
+/** The server of this configuration, not the one that ANYBIOS_URL names. */
+const socketOf = (config: Config, cli: Cli): Endpoint =>
+  findEndpoint(config.file, { ...cli.io.env, ANYBIOS_URL: undefined });
+
 /** Its socket answers; with which answer does not matter here. */
 async function isServerRunning(config: Config, cli: Cli): Promise<boolean> {
-  const endpoint = findEndpoint(config.file, { ...cli.io.env, ANYBIOS_URL: undefined });
+  const endpoint = socketOf(config, cli);
   if (endpoint.socketPath === undefined) return false;
   try {
     await new ApiClient(endpoint).get('/tokens');

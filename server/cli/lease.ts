@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { networkSchema, readAnswer } from './api-schema.js';
 import type { Cli } from './cli.js';
 import { withExamples } from './examples.js';
 import { listAll } from './paging.js';
@@ -16,10 +17,15 @@ const leaseSchema = z.object({
   expiresAt: z.iso.datetime().transform((text) => Date.parse(text)),
 });
 
+const paintKind = ({ style }: Cli, kind: string, cell: string): string => (kind === 'server' ? style.warn(cell) : cell);
+
 /** `anybios lease …` */
 export function registerLease(program: Command, cli: Cli): void {
   const lease = program.command('lease').description('leases: addresses given by DHCP');
-  withExamples(lease, [['who has which address', 'lease list']]);
+  withExamples(lease, [
+    ['who has which address', 'lease list'],
+    ['who else is on the network', 'lease network'],
+  ]);
 
   withExamples(
     lease
@@ -44,6 +50,31 @@ export function registerLease(program: Command, cli: Cli): void {
         );
       }),
     [['all leases', 'lease list']],
+  );
+
+  withExamples(
+    lease
+      .command('network')
+      .description('what was heard about the network: other DHCP servers, relays, networks that nobody configured')
+      .action(async () => {
+        const answer = await (await cli.connect()).get('/network');
+        const items = readAnswer(networkSchema, answer, 'network').items;
+        const now = Date.now();
+        cli.printTable(
+          items,
+          items,
+          [
+            { title: 'KIND', value: (row) => row.kind, paint: (cell, { kind }) => paintKind(cli, kind, cell) },
+            { title: 'ADDRESS', value: (row) => row.address ?? '' },
+            { title: 'INTERFACE', value: (row) => row.interface },
+            { title: 'HEARD', value: (row) => `${row.count}×`, right: true },
+            { title: 'LAST', value: (row) => formatAge(row.lastSeenAt, now) },
+            { title: 'WHAT', value: (row) => row.text, elastic: true },
+          ],
+          'nothing was heard but machines (see "machine list")',
+        );
+      }),
+    [['who else is on the network', 'lease network']],
   );
 
   withExamples(

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type WireFact, type WirePlace, wireFacts } from '../decide/wire-facts.js';
 import type { EventLevel, NewEvent } from '../domain/event.js';
-import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
+import type { HeardFact } from '../domain/heard-fact.js';
+import { formatIpv4 } from '../domain/ipv4.js';
 import type { DhcpMode } from '../domain/site.js';
 import { type DhcpPacket, decodePacket } from '../wire/dhcp/packet.js';
 import { WireError } from '../wire/wire-error.js';
@@ -12,17 +13,6 @@ const FACTS_LIMIT = 4096;
 const HOUR_MS = 3600_000;
 /** Other servers are no emergency of milliseconds, and one system call a second costs nothing. */
 const POLL_MS = 1000;
-
-/** One fact and how often it was heard. Times are epoch ms. */
-export interface SeenFact {
-  readonly kind: WireFact['kind'];
-  readonly address: Ipv4;
-  readonly interface: string;
-  readonly text: string;
-  readonly count: number;
-  readonly firstSeenAt: number;
-  readonly lastSeenAt: number;
-}
 
 export interface WireWatchOptions {
   readonly record: (event: Omit<NewEvent, 'at'>) => void;
@@ -44,7 +34,7 @@ export interface WatchedLink {
  */
 export class WireWatch {
   readonly #options: WireWatchOptions;
-  readonly #seen = new Map<string, SeenFact & { reportedAt: number }>();
+  readonly #seen = new Map<string, HeardFact & { reportedAt: number }>();
   readonly #listeners = new Map<string, ReplyListener>();
   #place: Pick<WirePlace, 'ownAddresses' | 'subnets'> = { ownAddresses: [], subnets: [] };
   #modes: ReadonlyMap<string, DhcpMode> = new Map();
@@ -55,7 +45,7 @@ export class WireWatch {
   }
 
   /** Every fact so far. */
-  seen(): Iterable<SeenFact> {
+  seen(): Iterable<HeardFact> {
     return this.#seen.values();
   }
 
@@ -159,10 +149,11 @@ export class WireWatch {
     const file = `/proc/net/vlan/${name}`;
     if (!existsSync(file)) return;
     const id = /VID: (\d+)/.exec(readFileSync(file, 'utf8'))?.[1] ?? 'unknown';
-    this.#record('dhcp.vlan-seen', 'info', `${name} is a VLAN interface: what is heard there is of VLAN ${id}`, {
-      interface: name,
-      vlan: id,
-    });
+    const now = this.#options.clock();
+    const text = `${name} is a VLAN interface: what is heard there is of VLAN ${id}`;
+    const times = { count: 1, firstSeenAt: now, lastSeenAt: now, reportedAt: now };
+    this.#seen.set(`vlan ${name}`, { kind: 'vlan', interface: name, text, ...times });
+    this.#record('dhcp.vlan-seen', 'info', text, { interface: name, vlan: id });
   }
 
   #record(kind: string, level: EventLevel, message: string, data: Readonly<Record<string, string>>): void {

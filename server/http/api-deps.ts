@@ -4,6 +4,7 @@ import type { Explanation, MachineView } from '../boot/views.js';
 import type { Change } from '../domain/desired.js';
 import type { Digest } from '../domain/digest.js';
 import type { BootEvent, NewEvent } from '../domain/event.js';
+import type { HeardFact } from '../domain/heard-fact.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Lease } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
@@ -69,6 +70,8 @@ export interface ApiDeps {
   readonly leases: () => Iterable<Lease>;
   /** Ends a lease or quarantine before its time; `undefined` = nothing is on record. */
   readonly releaseLease: (address: Ipv4) => Promise<Lease | undefined>;
+  /** What was heard about the network; absent = nothing listens. */
+  readonly heard?: () => Iterable<HeardFact>;
   readonly tokens: Tokens;
   /** Reserved addresses are checked against these. */
   readonly subnets: readonly Subnet[];

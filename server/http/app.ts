@@ -11,6 +11,7 @@ import { leaseRoutes } from './lease-routes.js';
 import { machineChangeRoutes } from './machine-change-routes.js';
 import { machineRoutes } from './machine-routes.js';
 import { Metrics } from './metrics.js';
+import { networkRoutes } from './network-routes.js';
 import { API_BASE, openApiDocument } from './openapi.js';
 import { profileRoutes } from './profile-routes.js';
 import { mountRoutes, type Route } from './route.js';
@@ -30,6 +31,7 @@ function apiRoutes(deps: ApiDeps): Route[] {
     ...profileRoutes(deps),
     ...imageRoutes(deps),
     ...leaseRoutes(deps),
+    ...networkRoutes(deps),
     ...sessionRoutes(deps),
     ...eventRoutes(deps),
     ...tokenRoutes(deps),

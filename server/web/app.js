@@ -64,6 +64,15 @@ async function readAll() {
     roles.map((role) => role.name),
   );
   for (const machine of machines) timeline.update(machine);
+  await readNetwork();
+}
+
+/** Other DHCP servers on the machines' network: the usual reason why a boot goes wrong and nothing here shows it. */
+async function readNetwork() {
+  const { items } = await getJson('/network');
+  const servers = [...new Set(items.filter(({ kind }) => kind === 'server').map(({ address }) => address))];
+  byId('network').hidden = servers.length === 0;
+  byId('network').textContent = t('otherServers', { servers: servers.join(', ') });
 }
 
 async function readOne(name) {

@@ -20,6 +20,7 @@ const TEXTS = {
     all: 'all',
     search: 'Search name, MAC, address, role',
     noMachines: 'No machine was seen yet. Switch one on, or add machines with: anybios apply -f site.yaml',
+    otherServers: 'Other DHCP servers were heard: {servers} (anybios lease network)',
     noMatch: 'No machine fits this search.',
     linkLive: 'live',
     linkLost: 'connection lost, trying again',

@@ -206,6 +206,25 @@ describe('what there is', () => {
     expect(await anybios('lease release 10.77.0.151')).toMatchObject({ code: 1 });
   });
 
+  test('the network: other servers and relays that were heard', async () => {
+    expect((await anybios('lease network')).stderr).toContain('nothing was heard but machines');
+    const times = { firstSeenAt: 0, lastSeenAt: Date.now() };
+    api.heard.push({
+      kind: 'vlan',
+      interface: 'eth0.20',
+      text: 'a VLAN interface',
+      count: 1,
+      firstSeenAt: 0,
+      lastSeenAt: 1,
+    });
+    const text = 'another DHCP server, 10.77.0.2, sent a DHCP offer on eth0';
+    api.heard.push({ kind: 'server', address: parseIpv4('10.77.0.2'), interface: 'eth0', text, count: 3, ...times });
+    expect(await out('lease network')).toMatch(
+      /^server +10\.77\.0\.2 +eth0 +3× +.* another DHCP server, 10\.77\.0\.2/m,
+    );
+    expect(await json('lease network')).toMatchObject({ items: [{ kind: 'server', count: 3 }, { kind: 'vlan' }] });
+  });
+
   test('boots', async () => {
     api.core.dora('pxe');
     await api.core.events.flush();

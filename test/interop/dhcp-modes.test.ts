@@ -173,7 +173,7 @@ describe('a change of mode without a restart', () => {
     };
     expect(await modes('observe')).toBe('');
     expect(boot.words()).toEqual(['discover']);
-    expect(await modes('proxy')).toContain('BOOTP/DHCP, Reply');
+    await expect.poll(() => modes('proxy'), { timeout: 30_000 }).toContain('BOOTP/DHCP, Reply');
     expect(await modes('off')).toBe('');
     expect(boot.words()).toEqual([]);
     // Port 67 and 4011 are free again: nothing is open for a subnet that is off.
@@ -231,10 +231,27 @@ describe('the program', () => {
     await hears('the configuration was not taken over, nothing has changed');
     expect(await udhcpc()).toContain('address=10.77.0.100');
 
-    writeFileSync(file, configText('observe', '10.77.0.100-10.77.0.100'));
-    server.kill('SIGHUP');
-    await hears('the configuration was read again');
+    const change = async (mode: string): Promise<void> => {
+      writeFileSync(file, configText(mode, '10.77.0.100-10.77.0.100'));
+      server.kill('SIGHUP');
+      await hears('the configuration was read again');
+    };
+    await change('observe');
     expect(await udhcpc()).toContain('no lease');
+    rival.resume();
+    expect(await leaving(() => udhcpc(...PXE))).toBe('');
+    const network = [process.execPath, program, 'lease', 'network', '--config', file];
+    await expect
+      .poll(async () => (await wire.run(wire.server, network)).text, { timeout: 20_000 })
+      .toMatch(/^server +10\.77\.0\.2 +br0 +\d+× .*another DHCP server, 10\.77\.0\.2/m);
+    await change('proxy');
+    // The client goes on with the other server's answer and may be done before ours has left.
+    await expect
+      .poll(() => leaving(() => udhcpc(...PXE)), { timeout: 30_000 })
+      .toMatch(/10\.77\.0\.1\.67 > .*: BOOTP\/DHCP, Reply/);
+    await change('off');
+    expect(await leaving(() => udhcpc(...PXE))).toBe('');
+    rival.pause();
 
     writeFileSync(file, configText('full', '10.77.0.120-10.77.0.120').replace('http: 8080', 'http: 8081'));
     server.kill('SIGHUP');
@@ -251,5 +268,6 @@ function configText(mode: string, pool: string): string {
   return `dataDir: ./data
 listen: { interfaces: [br0], address: 10.77.0.1, http: 8080, tftp: 69 }
 dhcp: { mode: ${mode}, subnets: [{ cidr: 10.77.0.0/24, pool: ${pool} }] }
+unknownMachines: discover
 `;
 }

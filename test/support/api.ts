@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { HeardFact } from '../../server/domain/heard-fact.js';
 import { parseCidr } from '../../server/domain/ipv4.js';
 import type { Lease } from '../../server/domain/lease.js';
 import type { Store } from '../../server/domain/ports.js';
@@ -17,6 +18,8 @@ export interface TestApi {
   readonly url: string;
   readonly deps: ApiDeps;
   readonly leases: Lease[];
+  /** What was heard about the network. */
+  readonly heard: HeardFact[];
   /** What is not ready; the test may fill it. */
   readonly missing: string[];
   /** What the app wrote to the log as an error. */
@@ -44,6 +47,7 @@ export async function startApi(
   const store = options.wrapStore?.(core.store) ?? core.store;
   const closing = new AbortController();
   const leases: Lease[] = [];
+  const heard: HeardFact[] = [];
   const missing: string[] = [];
   const errors: string[] = [];
   const listeners = { count: 0 };
@@ -73,6 +77,7 @@ export async function startApi(
       leases[index] = released;
       return released;
     },
+    heard: () => heard,
     tokens: new Tokens({ adminToken, records: [], store, clock }),
     subnets: testSubnets,
     templateFault: () => undefined,
@@ -98,6 +103,7 @@ export async function startApi(
     url,
     deps,
     leases,
+    heard,
     missing,
     errors,
     listeners,
