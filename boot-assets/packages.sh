@@ -51,3 +51,12 @@ tcpdump
 tftp-hpa
 udhcpc
 '
+
+# What npm run bench adds: the servers beside which anybios is measured, and a load client. The TFTP daemons are not here: both
+# want UDP 69 as soon as they are installed, so the bench unpacks them for itself.
+# shellcheck disable=SC2034
+packages_bench='
+nginx-light
+procps
+wrk
+'

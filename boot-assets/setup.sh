@@ -3,6 +3,7 @@
 # takes about a second; after it nothing needs the internet.
 #   --quiet   say only what is being done
 #   --test    the packages of the tests too
+#   --bench   those, and what npm run bench needs
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=boot-assets/packages.sh
@@ -10,12 +11,14 @@ cd "$(dirname "$0")/.."
 
 quiet=
 test=
+bench=
 for option in "$@"; do
   case $option in
     --quiet) quiet=1 ;;
     --test) test=1 ;;
+    --bench) test=1 bench=1 ;;
     *)
-      echo "setup: unknown option $option (allowed: --quiet, --test)" >&2
+      echo "setup: unknown option $option (allowed: --quiet, --test, --bench)" >&2
       exit 2
       ;;
   esac
@@ -55,7 +58,7 @@ ii $package
 
 install_packages() {
   # shellcheck disable=SC2086 # lists of words
-  missing=$(missing_packages $packages_run $packages_compile ${test:+$packages_test} | tr '\n' ' ')
+  missing=$(missing_packages $packages_run $packages_compile ${test:+$packages_test} ${bench:+$packages_bench} | tr '\n' ' ')
   if [ -z "$missing" ]; then
     done_already "packages: all there"
     return

@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { BenchFolder } from './bench-folder.js';
+import { type BenchWire, RELAYS, SERVER_ADDRESS } from './bench-wire.js';
+import type { Contender } from './contenders.js';
+
+const run = promisify(execFile);
+const OWN = fileURLToPath(new URL('clients', import.meta.url));
+/** Nothing here needs half of it. */
+const LIMIT_MS = 240_000;
+
+/** What a load client measured. `rate` is in the unit of its kind; `bytes` are what arrived. */
+export interface Load {
+  readonly rate: number;
+  readonly failed: number;
+  readonly bytes?: number;
+  readonly p99?: number;
+}
+
+export interface LoadClients {
+  /** Exchanges per second. */
+  dhcp(round: number): Promise<Load>;
+  /** MB/s. `together` machines in lock-step, 1 MiB each. */
+  tftp(together: number): Promise<Load>;
+  /** MB/s of one stream with windows of 16 blocks (RFC 7440), 64 MiB. */
+  window(): Promise<Load>;
+  /** MB/s of `together` connections that fetch 20 MiB again and again. */
+  http(contender: Contender, together: number): Promise<Load>;
+  /** Scripts per second over 64 connections. */
+  scripts(contender: Contender): Promise<Load>;
+  /** Seconds until the last machine has everything. */
+  storm(contender: Contender, machines: number, round: number): Promise<Load>;
+}
+
+/**
+ * `folder`: programs that cost less than the servers they load, instead of our own clients in Node: `dhcpload`, `mload` and
+ * `bootstorm` (docs/performance.md says how they are called). A program that is not in it is replaced by our own.
+ */
+export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string): LoadClients {
+  const inside = async (command: readonly string[], limit = LIMIT_MS): Promise<string> => {
+    const { stdout } = await run('ip', ['netns', 'exec', wire.clients, ...command], { timeout: limit });
+    return stdout;
+  };
+  const own = async (name: string, ...args: string[]): Promise<Values> =>
+    JSON.parse(await inside([process.execPath, join(OWN, `${name}.js`), ...args]));
+  const theirs = (name: string): string | undefined => {
+    const path = folder === undefined ? undefined : join(folder, name);
+    return path !== undefined && existsSync(path) ? path : undefined;
+  };
+  const external = async (program: string, ...args: string[]): Promise<Values> =>
+    JSON.parse(await inside([program, ...args]));
+  const relays = RELAYS.join(',');
+  const file = (name: string): string => join(files.www, name);
+
+  return {
+    async dhcp(round) {
+      const base = String(0x10000000 + round * 0x10000);
+      const program = theirs('dhcpload');
+      if (program === undefined) return load(await own('dhcp-load', '--relays', relays, '--mac-base', base));
+      const mode = ['--mode', 'peak', '--macs', '4000', '--secs', '3', '--conc', '64'];
+      const r = await external(program, '--server', SERVER_ADDRESS, ...mode, '--relays', relays, '--mac-base', base);
+      const exchange = r.exchange_ms;
+      const p99 = typeof exchange === 'object' ? Number(exchange.p99) : 0;
+      return { rate: Number(r.leases_per_s), failed: Number(r.drops ?? 0), p99 };
+    },
+    async tftp(together) {
+      const program = theirs('mload');
+      if (program === undefined) return load(await own('tftp-load', '--together', String(together)));
+      const r = await external(program, SERVER_ADDRESS, '69', 'f1m', file('f1m'), '1468', '1', String(together));
+      return { rate: Number(r.MBps), failed: Number(r.fail ?? 0), bytes: Number(r.bytes) };
+    },
+    async window() {
+      const begun = performance.now();
+      const options = ['--option', 'blksize 1468', '--option', 'windowsize 16'];
+      await inside(['atftp', ...options, '-g', '-r', 'f64m', '-l', '/dev/null', SERVER_ADDRESS, '69']);
+      const bytes = (64 << 20) + 12_345;
+      return { rate: bytes / 1e3 / (performance.now() - begun), failed: 0, bytes };
+    },
+    async http({ urls }, together) {
+      const text = await inside(['wrk', '-t1', `-c${together}`, '-d4', '--timeout', '30', urls.initrd]);
+      const [, amount, unit] = /([\d.]+)([KMGT]?B) read/.exec(text) ?? [];
+      const [, seconds] = /requests in ([\d.]+)(?:s|m)/.exec(text) ?? [];
+      const bytes = Number(amount) * (UNITS[unit ?? ''] ?? Number.NaN);
+      return { rate: bytes / 1e6 / Number(seconds), failed: wrkErrors(text), bytes };
+    },
+    async scripts({ urls }) {
+      const text = await inside(['wrk', '-t1', '-c64', '-d3', urls.script]);
+      return { rate: Number(/Requests\/sec: *([\d.]+)/.exec(text)?.[1]), failed: wrkErrors(text) };
+    },
+    async storm({ urls }, machines, round) {
+      const base = String(0x20000000 + round * 0x10000);
+      const common = [
+        '--server',
+        SERVER_ADDRESS,
+        '--relays',
+        relays,
+        '--machines',
+        String(machines),
+        '--mac-base',
+        base,
+      ];
+      const program = theirs('bootstorm');
+      if (program === undefined) {
+        const r = await own('storm-load', ...common, '--rootfs', urls.rootfs);
+        return { rate: Number(r.last), failed: Number(r.failed), bytes: Number(r.bytes), p99: Number(r.p99) };
+      }
+      const follow = ['--ramp', '1', '--script', 'dhcp', '--follow-script', '--expect', '#!ipxe', '--os-dhcp'];
+      const rootfs = ['--rootfs', new URL(urls.rootfs).pathname, '--ref-boot', file('boot.efi')];
+      const r = await external(program, ...common, ...follow, ...rootfs);
+      return { rate: Number(r.last_s), failed: Number(r.fail), bytes: Number(r.bytes) };
+    },
+  };
+}
+
+type Values = Readonly<Record<string, number | string | Readonly<Record<string, number>>>>;
+
+const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1 << 10, MB: 1 << 20, GB: 1 << 30, TB: 2 ** 40 };
+
+/** What our own clients print has these names. */
+function load(values: Values): Load {
+  return {
+    rate: Number(values.rate),
+    failed: Number(values.failed),
+    ...(values.bytes === undefined ? {} : { bytes: Number(values.bytes) }),
+    ...(values.p99 === undefined ? {} : { p99: Number(values.p99) }),
+  };
+}
+
+function wrkErrors(text: string): number {
+  const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
+  const broken = /Socket errors: connect (\d+), read (\d+), write (\d+)/.exec(text);
+  return (broken?.slice(1) ?? []).reduce((sum, count) => sum + Number(count), bad);
+}

@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readFileSync, rmdirSync } from 'node:fs';
+
+export interface Usage {
+  /** Of all its processes that ever ran, user and system. */
+  readonly cpuSeconds: number;
+  /** Of those that run; shared pages are divided among them. */
+  readonly rssMiB: number;
+}
+
+const V2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+const CGROUPS = V2 ? '/sys/fs/cgroup' : '/sys/fs/cgroup/cpuacct';
+
+/** A server in a control group of its own: what it costs is counted by the kernel, with every process it starts. */
+export class MeasuredServer {
+  readonly #group: string;
+  readonly #child: ChildProcess;
+  readonly #log: string;
+
+  private constructor(group: string, child: ChildProcess, log: string) {
+    this.#group = group;
+    this.#child = child;
+    this.#log = log;
+  }
+
+  static start(name: string, namespace: string, command: readonly string[], log: string): MeasuredServer {
+    const group = `${CGROUPS}/anybios-bench-${process.pid}-${name}`;
+    mkdirSync(group);
+    const output = openSync(log, 'a');
+    const inside = `echo $$ >${group}/cgroup.procs && exec ip netns exec ${namespace} "$@"`;
+    const child = spawn('sh', ['-c', inside, 'sh', ...command], {
+      stdio: ['ignore', output, output],
+      env: { ...process.env, KEA_LOCKFILE_DIR: 'none', KEA_PIDFILE_DIR: '/tmp' },
+    });
+    return new MeasuredServer(group, child, log);
+  }
+
+  /** Resolves when `answers` does; rejects with what it printed when it ended or needs longer than 30 s. */
+  async ready(answers: () => Promise<boolean>): Promise<void> {
+    const until = performance.now() + 30_000;
+    for (;;) {
+      if (this.#child.exitCode === null && (await answers())) return;
+      if (this.#child.exitCode !== null || performance.now() > until)
+        throw new Error(`did not start:\n${readFileSync(this.#log, 'utf8').slice(-2000)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  usage(): Usage {
+    return { cpuSeconds: this.#cpuSeconds(), rssMiB: this.#pids().reduce((sum, pid) => sum + shareMiB(pid), 0) };
+  }
+
+  async stop(): Promise<void> {
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      for (const pid of this.#pids()) tryKill(pid, signal);
+      const until = performance.now() + 4000;
+      while (this.#pids().length > 0 && performance.now() < until)
+        await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    rmdirSync(this.#group);
+  }
+
+  #pids(): number[] {
+    return readFileSync(`${this.#group}/cgroup.procs`, 'utf8').split('\n').filter(Boolean).map(Number);
+  }
+
+  #cpuSeconds(): number {
+    if (!V2) return Number(readFileSync(`${this.#group}/cpuacct.usage`, 'utf8')) / 1e9;
+    return Number(/^usage_usec (\d+)/m.exec(readFileSync(`${this.#group}/cpu.stat`, 'utf8'))?.[1]) / 1e6;
+  }
+}
+
+function shareMiB(pid: number): number {
+  try {
+    return Number(/^Pss: *(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1024;
+  } catch (error) {
+    // It ended since it was listed.
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code))) return 0;
+    throw error;
+  }
+}
+
+function tryKill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
