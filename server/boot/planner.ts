@@ -79,6 +79,7 @@ export class Planner {
       nonce: boot.nonce,
       system: (name) => state.systems.get(name),
       image: (reference) => state.image(reference),
+      subnetOf: (wanted) => this.subnetOf(wanted),
     });
   }
 }

@@ -4,6 +4,7 @@ import { formatIpv4 } from '../domain/ipv4.js';
 import type { Claimants } from './claimants.js';
 import type { AnswerLines } from './machine-lines.js';
 import type { Planner } from './planner.js';
+import { systemLines } from './system-lines.js';
 
 export interface RenderedFile {
   /** Absolute path inside the system. */
@@ -28,19 +29,7 @@ export class SystemDefinitions {
 
   /** What the live OS needs to start one of its systems. Throws `not_found` for a system that is not this machine's. */
   system(claim: Claim, name: string): AnswerLines {
-    const { system, image } = this.#bootable(claim, name);
-    return [
-      ['name', system.name],
-      ['kind', system.kind],
-      ['image', image.url],
-      ['image-sha256', image.digest],
-      ['image-size', image.size],
-      ['restart', system.restart],
-      ...(system.memoryBytes === undefined ? [] : [['memory-bytes', system.memoryBytes] as const]),
-      ...(system.cpus === undefined ? [] : [['cpus', system.cpus] as const]),
-      ...system.command.map((arg) => ['arg', arg] as const),
-      ...Object.entries(system.env).map(([key, value]) => ['env', `${key}=${value}`] as const),
-    ];
+    return systemLines(this.#bootable(claim, name), this.#claimants.machineOf(claim)?.disks);
   }
 
   /** The systems that this machine shall run now, in start order. */

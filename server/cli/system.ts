@@ -8,7 +8,8 @@ import { describeFields } from './terminal/describe.js';
 const systemSchema = z.object({
   name: z.string(),
   kind: z.string(),
-  image: z.string(),
+  image: z.string().optional(),
+  disk: z.string().optional(),
   command: z.array(z.string()),
   restart: z.string(),
 });
@@ -30,7 +31,7 @@ export function registerSystem(program: Command, cli: Cli): void {
           [
             { title: 'SYSTEM', value: (row) => row.name },
             { title: 'KIND', value: (row) => row.kind },
-            { title: 'IMAGE', value: (row) => row.image },
+            { title: 'IMAGE', value: (row) => row.image ?? row.disk ?? '-' },
             { title: 'RESTART', value: (row) => row.restart },
             { title: 'COMMAND', value: (row) => row.command.join(' '), elastic: true },
           ],

@@ -6,6 +6,7 @@ import type { ServerIdentity, Subnet } from '../domain/site.js';
 import type { System } from '../domain/system.js';
 import type { Assignment } from './assignment.js';
 import { fillParams, joinKernelArgs } from './kernel-args.js';
+import { type BootableSystem, planSystems } from './system-plan.js';
 
 /** A file of an image as a boot loader asks for it. */
 export interface PlannedFile {
@@ -22,11 +23,6 @@ export interface Explained {
   readonly key: string;
   readonly value: string;
   readonly reason: string;
-}
-
-export interface BootableSystem {
-  readonly system: System;
-  readonly image: PlannedFile;
 }
 
 export type BootPlan =
@@ -70,6 +66,8 @@ export interface BootPlanInput {
   readonly nonce: string | undefined;
   readonly system: (name: string) => System | undefined;
   readonly image: (reference: string) => Image | undefined;
+  /** Of a fixed address of a system; absent: none is known. */
+  readonly subnetOf?: (address: Ipv4) => Subnet | undefined;
 }
 
 /** File names in URLs; the part of the image they stand for. */
@@ -144,14 +142,21 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
   const kernel = part(kernelReference, 'vmlinuz', `profile ${profile.name}`);
   const initrd = part(kernelReference, 'initrd', `profile ${profile.name}`);
   const modules = part(kernelReference, 'modules', `profile ${profile.name}`);
-  const systems = (role?.systems ?? []).map((systemName): BootableSystem => {
+  const named = (role?.systems ?? []).map((systemName): System => {
     const system = input.system(systemName);
     if (system === undefined) {
       throw new AnybiosError('not_found', `role ${role?.name} names system ${systemName}, which does not exist`, {
         remedy: 'anybios apply a site file that defines it',
       });
     }
-    return { system, image: part(system.image, 'rootfs', `system ${systemName}`) };
+    return system;
+  });
+  const systems = planSystems({
+    machine: name,
+    systems: named,
+    dns: input.subnet?.dns ?? [],
+    subnetOf: input.subnetOf ?? (() => undefined),
+    part,
   });
   let rootfs: PlannedFile | undefined;
   if (mode === 'resident') rootfs = part(profile.rootfs ?? '', 'rootfs', `profile ${profile.name}`);
@@ -160,6 +165,11 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
     if (only === undefined || more.length > 0) {
       throw new AnybiosError('invalid', `role ${role?.name} is single and has ${systems.length} systems`, {
         remedy: 'a single role names exactly one system',
+      });
+    }
+    if (only.image === undefined) {
+      throw new AnybiosError('invalid', `system ${only.system.name} has no root file system of its own`, {
+        remedy: 'a single role names a chroot or a container',
       });
     }
     rootfs = only.image;

@@ -35,6 +35,7 @@ export function machineProblems({ machines, roles }: Merged, { subnets }: SiteCo
     if (machine.role !== undefined && !roles.has(machine.role)) {
       problems.push(missing([...path, 'role'], 'role', machine.role, roles.keys()));
     }
+    problems.push(...diskProblems(machine, [...path, 'disks']));
     if (subnets !== undefined) problems.push(...addressProblems(machine, [...path, 'address'], subnets));
   }
   return problems;
@@ -82,4 +83,21 @@ function addressProblems({ address }: Machine, path: Path, subnets: readonly Sub
   if (edge) return [{ path, message: `${shown} is the network or broadcast address of ${formatCidr(cidr)}` }];
   if (address === router) return [{ path, message: `${shown} is the router of ${formatCidr(cidr)}` }];
   return [];
+}
+
+/** Two labels on one device would mean formatting it twice. */
+function diskProblems({ disks = {} }: Machine, path: Path): Problem[] {
+  const labels = new Map<string, string>();
+  return Object.entries(disks).flatMap(([label, device]) => {
+    const other = labels.get(device);
+    labels.set(device, other ?? label);
+    if (other === undefined) return [];
+    return [
+      {
+        path: [...path, label],
+        message: `${device} is the device of ${other} already`,
+        allowed: 'one label for each device',
+      },
+    ];
+  });
 }

@@ -5,6 +5,7 @@ import type { Path, Problem } from '../yaml/problem.js';
 import { suggest } from '../yaml/suggest.js';
 import { type Merged, missing, type Placed } from './merged.js';
 import type { SiteContext } from './site-file.js';
+import { choice, unsupported } from './supported.js';
 
 /**
  * References of roles, and what their profiles cannot honour. A role that the file does not hold is looked at too when the file
@@ -25,7 +26,7 @@ export function roleProblems({ roles, systems }: Merged, { profiles }: SiteConte
       if (system === undefined) {
         if (at !== undefined) problems.push(missing(at, 'system', name, systems.keys()));
       } else if (profile?.kind === 'boot') {
-        problems.push(...unsupported({ role, at, system, profile }));
+        problems.push(...unsupportedProblems({ role, at, system, profile }));
       }
     });
     return problems;
@@ -68,10 +69,6 @@ function ownProblems(role: Role, path: Path, profile: Profile): Problem[] {
   return problems;
 }
 
-function choice(words: readonly string[]): string {
-  return words.length === 0 ? 'none' : words.join(' | ');
-}
-
 interface Use {
   readonly role: Role;
   /** Where the role names the system; absent: the role is not in the file. */
@@ -80,28 +77,11 @@ interface Use {
   readonly profile: Profile;
 }
 
-/** Fields of a system that this role's profile cannot honour. Blamed on the system if the file holds it, else on the role. */
-function unsupported({ role, at, system: { value: system, path }, profile }: Use): Problem[] {
-  const { supports, name } = profile;
-  const problems: Problem[] = [];
-  const refuse = (field: string, message: string, allowed: string): void => {
+/** Blamed on the system if the file holds it, else on the role. */
+function unsupportedProblems({ role, at, system: { value: system, path }, profile }: Use): Problem[] {
+  return unsupported(role, system, profile).flatMap(({ field, message, allowed }) => {
     const where = path === undefined ? at : [...path, field];
-    if (where === undefined) return;
-    problems.push({ path: where, message: `system ${system.name} in role ${role.name}: ${message}`, allowed });
-  };
-  if (!supports.kinds.includes(system.kind)) {
-    refuse('kind', `profile ${name} cannot run kind ${system.kind}`, choice(supports.kinds));
-  }
-  if (!supports.storage.includes(system.storage)) {
-    refuse('storage', `profile ${name} has no storage ${system.storage}`, choice(supports.storage));
-  }
-  for (const [field, value] of [['memory', system.memoryBytes] as const, ['cpus', system.cpus] as const]) {
-    if (value === undefined) continue;
-    if (role.mode === 'single') {
-      refuse(field, `in mode single it gets the whole machine, ${field} cannot be limited`, `no ${field}`);
-    } else if (!supports.limits.includes(field)) {
-      refuse(field, `profile ${name} cannot limit ${field}`, `no ${field}`);
-    }
-  }
-  return problems;
+    if (where === undefined) return [];
+    return [{ path: where, message: `system ${system.name} in role ${role.name}: ${message}`, allowed }];
+  });
 }

@@ -6,7 +6,25 @@ import { LOADERS, type Role } from '../domain/role.js';
 import type { System } from '../domain/system.js';
 import { bootFilesSchema, optionsSchema } from '../yaml/dhcp-schema.js';
 import { parsed, strict, word } from '../yaml/schema.js';
-import { hasControl, parseMachineAddress, parseMemory, parseNicMac, parseSystemPath } from './text-forms.js';
+import { defined } from './defined.js';
+import {
+  healthFromForm,
+  healthSchema,
+  memory,
+  networkFromForm,
+  networkSchema,
+  storageFromForm,
+  storageSchema,
+} from './system-schemas.js';
+import {
+  DISK_LABEL,
+  DISK_LABEL_RULE,
+  hasControl,
+  parseDevice,
+  parseMachineAddress,
+  parseNicMac,
+  parseSystemPath,
+} from './text-forms.js';
 
 // The resources of the desired state as people and the REST API write them: addresses dotted, memory as `128M`.
 // `*FromForm` make the domain's values of what they yield.
@@ -38,16 +56,12 @@ const line = (max: number) =>
 /** Keys of labels: `rack`, `example.org/owner`. */
 const labelKey = word(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'letters, digits, ., _, / and -, at most 63');
 const environmentName = word(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'letters, digits and _, not starting with a digit');
+const diskLabel = word(DISK_LABEL, DISK_LABEL_RULE);
+const devicePath = parsed(parseDevice);
 const paramName = word(/^[a-z][A-Za-z0-9]{0,62}$/, 'letters and digits, starting with a lower-case letter');
 const systemPath = parsed(parseSystemPath);
 const loader = z.enum(LOADERS);
 const opaqueId = parsed(parseOpaqueId);
-
-/** Text with a unit, or whole bytes as a number. */
-const memory = z
-  .union([z.string(), z.number()], { error: 'a size such as 128M or 1G' })
-  .transform(String)
-  .pipe(parsed(parseMemory));
 
 const CPUS = 'a number of processors, e.g. 1 or 0.5';
 
@@ -72,6 +86,9 @@ export const machineSchema = strict({
   loader: loader.optional(),
   options: optionsSchema.optional(),
   bootFiles: bootFilesSchema.optional(),
+  disks: z.record(diskLabel, devicePath).optional().meta({
+    description: 'Label -> device that may be formatted with it when it is empty, e.g. {data: /dev/disk/by-id/…}.',
+  }),
 });
 
 export const roleSchema = strict({
@@ -87,17 +104,30 @@ export const roleSchema = strict({
 export const systemSchema = strict({
   name: nameSchema,
   kind: z.enum(['chroot', 'container', 'vm']),
-  image: imageReferenceSchema.meta({ description: 'Template: NAME (its stable version), NAME:VERSION or NAME:TAG.' }),
-  command: z.array(line(4096)).min(1, { error: 'a program and its arguments, e.g. [/bin/httpd, -f]' }).max(256),
+  image: imageReferenceSchema.optional().meta({
+    description:
+      'Template: NAME (its stable version), NAME:VERSION or NAME:TAG. A VM may have `disk` instead, or neither: it then netboots.',
+  }),
+  layer: imageReferenceSchema.optional().meta({ description: 'Root file system image that lies over the template.' }),
+  disk: imageReferenceSchema.optional().meta({ description: 'VM: image of a disk with an OS of its own.' }),
+  kernel: imageReferenceSchema.optional().meta({ description: 'VM with `image`: its kernel image; default: kernel.' }),
+  command: z
+    .array(line(4096))
+    .max(256)
+    .default([])
+    .meta({ description: 'A program and its arguments; no shell is involved.' }),
   env: z.record(environmentName, line(4096)).default({}),
   files: z
     .record(systemPath, z.string().max(1_048_576))
     .default({})
     .meta({ description: 'Absolute path in the system -> Handlebars text.' }),
-  memory: memory.optional().meta({ description: 'Limit: 128M, 1G (powers of 1024) or bytes.' }),
+  memory: memory.optional().meta({ description: 'Limit: 128M, 1G (powers of 1024) or bytes. For a VM its RAM.' }),
   cpus: z.number({ error: CPUS }).positive({ error: CPUS }).max(1024, { error: CPUS }).optional(),
-  storage: z.enum(['ram']).default('ram'),
+  storage: storageSchema.default('ram'),
+  network: networkSchema.optional(),
   restart: z.enum(['always', 'on-failure', 'never']).default('always'),
+  after: z.array(nameSchema).max(64).optional().meta({ description: 'Systems of the same role that must run before.' }),
+  health: healthSchema.optional(),
 });
 
 /** A site file. A list that is absent says nothing about its kind; `--prune` then leaves that kind alone. */
@@ -110,23 +140,23 @@ export const siteSchema = strict({
 export type SystemForm = z.output<typeof systemSchema>;
 export type SiteForm = z.output<typeof siteSchema>;
 
-export function machineFromForm({ relay, ...rest }: z.output<typeof machineSchema>): Machine {
-  return { ...defined(rest), ...(relay === undefined ? {} : { relay: defined(relay) }) };
+export function machineFromForm({ relay, disks, ...rest }: z.output<typeof machineSchema>): Machine {
+  const some = disks === undefined || Object.keys(disks).length === 0 ? undefined : disks;
+  return { ...defined({ ...rest, disks: some }), ...(relay === undefined ? {} : { relay: defined(relay) }) };
 }
 
 export function roleFromForm(form: z.output<typeof roleSchema>): Role {
   return defined(form);
 }
 
-export function systemFromForm({ memory, ...rest }: SystemForm): System {
-  return defined({ ...rest, memoryBytes: memory });
-}
-
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-};
-
-/** Absent is absent, never undefined: `optional()`, which the description of the API understands, lets undefined through. */
-function defined<T extends object>(form: T): Defined<T> {
-  return Object.fromEntries(Object.entries(form).filter(([, value]) => value !== undefined)) as Defined<T>;
+export function systemFromForm({ memory, storage, network, health, after, ...rest }: SystemForm): System {
+  return defined({
+    ...rest,
+    memoryBytes: memory,
+    // An empty list says what an absent one says.
+    after: after?.length === 0 ? undefined : after,
+    storage: storageFromForm(storage),
+    network: network === undefined ? undefined : networkFromForm(network),
+    health: health === undefined ? undefined : healthFromForm(health),
+  });
 }

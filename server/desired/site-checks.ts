@@ -2,6 +2,7 @@ import { type Problem, quoted } from '../yaml/problem.js';
 import { machineProblems } from './machine-checks.js';
 import { merge } from './merged.js';
 import { roleProblems } from './role-checks.js';
+import { roleSystemProblems } from './role-system-checks.js';
 import type { SiteContext, SiteFile } from './site-file.js';
 import { systemProblems } from './system-checks.js';
 
@@ -17,6 +18,7 @@ export function siteProblems(file: SiteFile, context: SiteContext): Problem[] {
     ...duplicateNames(file.machines, 'machines'),
     ...systemProblems(merged, context),
     ...roleProblems(merged, context),
+    ...roleSystemProblems(merged),
     ...machineProblems(merged, context),
   ];
 }

@@ -1,6 +1,7 @@
 import { invalid } from '../domain/errors.js';
 import { type Ipv4, parseIpv4 } from '../domain/ipv4.js';
 import { type Mac, macToBytes, parseMac } from '../domain/mac.js';
+import type { PortForward } from '../domain/system.js';
 
 // Values of the desired state as people write them.
 
@@ -79,4 +80,48 @@ function fitsUstar(path: string): boolean {
 export function hasControl(text: string): boolean {
   for (const char of text) if (char < ' ' || char === '\x7f') return true;
   return false;
+}
+
+/** Label of a partition: ext4 keeps 16 bytes of it. */
+export const DISK_LABEL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,15}$/;
+export const DISK_LABEL_RULE = 'letters, digits, ., _ and -, at most 16';
+
+/** A device node that names one disk or partition. Throws `invalid`. */
+export function parseDevice(text: string): string {
+  const parts = text.split('/').slice(1);
+  const clean = parts.every((part) => /^[A-Za-z0-9:+=@#,._-]+$/.test(part) && part !== '..' && part !== '.');
+  if (text.startsWith('/dev/') && clean && text.length <= 255) return text;
+  throw invalid(`${JSON.stringify(text)} is not a device`, { remedy: 'a path below /dev, e.g. /dev/disk/by-id/…' });
+}
+
+/** A path relative to the root of a partition. Throws `invalid`. */
+export function parseStoragePath(text: string): string {
+  const parts = text.split('/');
+  if (text.length <= 200 && parts.every((part) => /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(part))) return text;
+  throw invalid(`${JSON.stringify(text)} is not a path on a partition`, {
+    remedy: 'relative, of letters, digits, ., _ and -, each part starting with a letter or digit: systems/web',
+  });
+}
+
+/** `8080:80` or `5353:53/udp`: port of the machine, port of the system. Throws `invalid`. */
+export function parsePort(text: string): PortForward {
+  const match = /^(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/.exec(text);
+  const [from, to] = [Number(match?.[1]), Number(match?.[2])];
+  const fits = (port: number): boolean => port >= 1 && port <= 65_535;
+  if (fits(from) && fits(to)) return { protocol: match?.[3] === 'udp' ? 'udp' : 'tcp', from, to };
+  throw invalid(`"${text}" is not a forwarded port`, {
+    remedy: 'PORT-OF-MACHINE:PORT-OF-SYSTEM, e.g. 8080:80, 5353:53/udp',
+  });
+}
+
+export function formatPort({ protocol, from, to }: PortForward): string {
+  return `${from}:${to}${protocol === 'udp' ? '/udp' : ''}`;
+}
+
+/** `5`, `5s`, `2m` as whole seconds from 1 to an hour. Throws `invalid`. */
+export function parseSeconds(text: string): number {
+  const match = /^(\d{1,4})([sm]?)$/.exec(text);
+  const seconds = Number(match?.[1]) * (match?.[2] === 'm' ? 60 : 1);
+  if (seconds >= 1 && seconds <= 3600) return seconds;
+  throw invalid(`"${text}" is not a time that fits`, { remedy: 'whole seconds or minutes from 1s to 60m, e.g. 5s' });
 }

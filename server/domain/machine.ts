@@ -24,6 +24,8 @@ export interface Machine {
   readonly loader?: Loader;
   readonly options?: DhcpOptionWords;
   readonly bootFiles?: BootFiles;
+  /** Label -> device (`/dev/…`) that may be formatted with it when it is empty; for systems with `storage: {label}`. */
+  readonly disks?: Readonly<Record<string, string>>;
 }
 
 /** Sub-options 1 and 2 of DHCP option 82, as written (domain/opaque-id.ts); at least one. */

@@ -1,6 +1,6 @@
 import type { BootFiles } from './dhcp-options.js';
 import type { Loader, Mode } from './role.js';
-import type { SystemKind } from './system.js';
+import type { SystemKind, SystemNetworkKind, SystemStorageKind } from './system.js';
 
 /**
  * How to boot. `boot` loads a kernel; `local` leaves the machine to its own disk; `discover` boots stage 1, which reports the
@@ -10,6 +10,10 @@ export type ProfileKind = 'boot' | 'local' | 'discover';
 
 /** The limits of a system that a profile can enforce; a definition that asks for another is refused. */
 export type SystemLimit = 'memory' | 'cpus';
+
+/** Fields of a system that not every live OS knows. */
+export const SYSTEM_FEATURES = ['layer', 'disk', 'after', 'health'] as const;
+export type SystemFeature = (typeof SYSTEM_FEATURES)[number];
 
 /** One folder under profiles/, `extends` already merged. */
 export interface Profile {
@@ -27,8 +31,10 @@ export interface Profile {
   readonly supports: {
     readonly modes: readonly Mode[];
     readonly kinds: readonly SystemKind[];
-    readonly storage: readonly string[];
+    readonly storage: readonly SystemStorageKind[];
     readonly limits: readonly SystemLimit[];
+    readonly networks: readonly SystemNetworkKind[];
+    readonly features: readonly SystemFeature[];
   };
   readonly loader?: Loader;
   readonly bootFiles?: BootFiles;

@@ -4,8 +4,9 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { archKey } from '../domain/arch.js';
 import { AnybiosError, invalid } from '../domain/errors.js';
-import type { Profile } from '../domain/profile.js';
+import { type Profile, SYSTEM_FEATURES } from '../domain/profile.js';
 import { LOADERS } from '../domain/role.js';
+import { SYSTEM_NETWORKS, SYSTEM_STORAGES } from '../domain/system.js';
 import { compileTemplate, type Template } from './renderer.js';
 
 /** A profile with its two templates compiled. */
@@ -31,8 +32,10 @@ const profileSchema = z.strictObject({
     .strictObject({
       modes: z.array(z.enum(['resident', 'single'])).optional(),
       kinds: z.array(z.enum(['chroot', 'container', 'vm'])).optional(),
-      storage: z.array(z.string()).optional(),
+      storage: z.array(z.enum(SYSTEM_STORAGES)).optional(),
       limits: z.array(z.enum(['memory', 'cpus'])).optional(),
+      networks: z.array(z.enum(SYSTEM_NETWORKS)).optional(),
+      features: z.array(z.enum(SYSTEM_FEATURES)).optional(),
     })
     .optional(),
   loader: z.enum(LOADERS).optional(),
@@ -143,6 +146,9 @@ function load(name: string, sources: ReadonlyMap<string, Source>): LoadedProfile
       kinds: first((f) => f.supports?.kinds) ?? [],
       storage: first((f) => f.supports?.storage) ?? [],
       limits: first((f) => f.supports?.limits) ?? [],
+      // A profile from before there were others.
+      networks: first((f) => f.supports?.networks) ?? ['host'],
+      features: first((f) => f.supports?.features) ?? [],
     },
     failure: first((f) => f.failure) ?? { policy: 'reboot', delaySeconds: 30 },
     params: Object.assign({}, ...chain.map((s) => s.file.params ?? {}).reverse()),

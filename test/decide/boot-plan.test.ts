@@ -36,7 +36,14 @@ const profile: Profile = {
   rootfs: 'micro',
   args: ['console=tty0', 'console={{params.console}}', 'anybios.break={{params.break}}'],
   templates: { ipxe: 'a.hbs', grub: 'b.hbs' },
-  supports: { modes: ['resident', 'single'], kinds: ['chroot'], storage: ['ram'], limits: [] },
+  supports: {
+    modes: ['resident', 'single'],
+    kinds: ['chroot'],
+    storage: ['ram'],
+    limits: [],
+    networks: ['host'],
+    features: [],
+  },
   failure: { policy: 'reboot', delaySeconds: 30 },
   params: { console: 'ttyS0,115200n8', break: '' },
 };

@@ -6,50 +6,8 @@ import { macFromBytes } from '../../server/domain/mac.js';
 import type { Machine } from '../../server/domain/machine.js';
 import { LOADERS, type Role } from '../../server/domain/role.js';
 import type { System } from '../../server/domain/system.js';
-
-const NAME = fc.oneof(
-  fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,10}$/),
-  // Words that YAML readers like to take for something else.
-  fc.constantFrom('null', 'true', 'on', 'no', '1e3', '0x1f', '012', '1', 'y'),
-);
-/** One line of text: anything but control characters. */
-const LINE = fc
-  .string({ unit: 'grapheme', maxLength: 20 })
-  .map((text) => [...text].filter((char) => char >= ' ' && char !== '\x7f').join(''))
-  .chain((text) => fc.constantFrom(text, `${text}: #x`, ` ${text} `, `"${text}'`, `52:54:00`, `- ${text}`));
-const TEXT = fc
-  .string({ unit: 'grapheme', maxLength: 40 })
-  .chain((text) => fc.constantFrom(text, `${text}\n\n{{a}}\t\n`, `\n ${text}`));
-const optional = <K extends string, T>(key: K, value: fc.Arbitrary<T>): fc.Arbitrary<{ [P in K]?: T }> =>
-  fc.option(value, { nil: undefined }).map((given) => {
-    const part: { [P in K]?: T } = {};
-    if (given !== undefined) part[key] = given;
-    return part;
-  });
-const table = (keys: fc.Arbitrary<string>, values: fc.Arbitrary<string>) =>
-  fc.dictionary(keys, values, { maxKeys: 3, noNullPrototype: true });
-
-const system = (name: string): fc.Arbitrary<System> =>
-  fc
-    .tuple(
-      fc.record({
-        command: fc.array(LINE, { minLength: 1, maxLength: 4 }),
-        env: table(fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,5}$/), LINE),
-        files: table(fc.stringMatching(/^\/[a-z]{1,5}[0-9]$/), TEXT),
-        restart: fc.constantFrom('always' as const, 'on-failure' as const, 'never' as const),
-      }),
-      optional('memoryBytes', fc.integer({ min: 2 ** 20, max: 2 ** 40 })),
-      optional('cpus', fc.constantFrom(0.5, 1, 2)),
-    )
-    .map(([rest, memory, cpus]) => ({
-      name,
-      kind: 'chroot',
-      image: 'base',
-      storage: 'ram',
-      ...rest,
-      ...memory,
-      ...cpus,
-    }));
+import { LINE, NAME, optional, table } from './primitive-arbitraries.js';
+import { systemArbitrary } from './system-arbitrary.js';
 
 const OPAQUE = fc
   .stringMatching(/^[a-z :#]{1,8}$/)
@@ -84,7 +42,7 @@ const role = (name: string, systems: readonly string[]): fc.Arbitrary<Role> =>
     )
     .map(([used, params, loader, given]) => ({
       name,
-      profile: 'micro',
+      profile: 'live',
       mode: 'resident',
       systems: used,
       params,
@@ -107,6 +65,7 @@ const machine = (name: string, index: number, roles: readonly string[]): fc.Arbi
       optional('loader', fc.constantFrom(...LOADERS)),
       optional('options', options),
       optional('bootFiles', bootFiles),
+      optional('disks', fc.constantFrom({ data: '/dev/vda' }, { 'a.b': '/dev/disk/by-id/x:1', on: '/dev/sdb1' })),
       optional(
         'clientId',
         // A word, not a digit: "aa:a" and a digit would read as bytes.
@@ -130,13 +89,32 @@ const machine = (name: string, index: number, roles: readonly string[]): fc.Arbi
 
 const names = fc.uniqueArray(NAME, { maxLength: 3 });
 
+/** What several systems or machines of one role would get in each other's way with is taken out. */
+function compatible(state: DesiredState): DesiredState {
+  return { ...state, systems: state.systems.map((one) => compatibleSystem(one, state)) };
+}
+
+function compatibleSystem(one: System, { roles, machines }: DesiredState): System {
+  const holders = roles.filter(({ systems }) => systems.includes(one.name));
+  const { after, network, ...rest } = one;
+  const kept = after?.filter((other) => holders.every(({ systems }) => systems.includes(other)));
+  const shared = holders.some((role) => machines.filter((machine) => machine.role === role.name).length > 1);
+  const bridge = network !== undefined && network !== 'host' && 'bridge' in network && shared;
+  return {
+    ...rest,
+    ...(kept === undefined || kept.length === 0 ? {} : { after: kept }),
+    ...(network === undefined ? {} : { network: bridge ? { bridge: network.bridge } : network }),
+  };
+}
+
 /** Any desired state that is right: unique names, MACs and addresses, references that lead somewhere. */
 export const desiredState: fc.Arbitrary<DesiredState> = fc
   .tuple(names, names, names)
   .chain(([systems, roles, machines]) =>
     fc.record({
-      systems: fc.tuple(...systems.map(system)),
+      systems: fc.tuple(...systems.map((name, index) => systemArbitrary(name, index, systems.slice(0, index)))),
       roles: fc.tuple(...roles.map((name) => role(name, systems))),
       machines: fc.tuple(...machines.map((name, index) => machine(name, index, roles))),
     }),
-  );
+  )
+  .map(compatible);

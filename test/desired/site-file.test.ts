@@ -167,7 +167,7 @@ describe('a value that does not fit is refused with its line, its key and what i
     [
       'a key that is unknown',
       machine('adress: 10.0.0.1'),
-      'site.yaml:2: machines[0].adress: unknown key (did you mean "address"?); allowed: name, macs, uuid, serial, clientId, relay, address, role, labels, loader, options, bootFiles',
+      'site.yaml:2: machines[0].adress: unknown key (did you mean "address"?); allowed: name, macs, uuid, serial, clientId, relay, address, role, labels, loader, options, bootFiles, disks',
     ],
     [
       'a list that is unknown',
@@ -220,7 +220,11 @@ describe('a value that does not fit is refused with its line, its key and what i
       system('cpus: -1'),
       'site.yaml:2: systems[0].cpus: -1 does not fit; allowed: a number of processors, e.g. 1 or 0.5',
     ],
-    ['a storage', system('storage: disk'), 'site.yaml:2: systems[0].storage: "disk" does not fit; allowed: ram'],
+    [
+      'a storage',
+      system('storage: disk'),
+      'site.yaml:2: systems[0].storage: "disk" does not fit; allowed: ram | {ram: SIZE} | {label: LABEL, path: PATH, size: SIZE}',
+    ],
     [
       'YAML that does not parse',
       'machines: [\n',
@@ -281,7 +285,7 @@ describe('what contradicts itself or the current state is refused', () => {
     [
       'a profile that is not there',
       'roles:\n  - { name: a, profile: mikro }\n',
-      'site.yaml:2: roles[0].profile: there is no profile "mikro" (did you mean "micro"?); allowed: localdisk | micro | plain',
+      'site.yaml:2: roles[0].profile: there is no profile "mikro" (did you mean "micro"?); allowed: live | localdisk | micro | plain',
     ],
     [
       'an image that is not there',

@@ -15,17 +15,37 @@ const profile = (name: string, over: Partial<Profile>): Profile => ({
   rootfs: 'micro',
   args: [],
   templates: { ipxe: 'a.hbs', grub: 'b.hbs' },
-  supports: { modes: ['resident', 'single'], kinds: ['chroot'], storage: ['ram'], limits: ['memory', 'cpus'] },
+  supports: {
+    modes: ['resident', 'single'],
+    kinds: ['chroot'],
+    storage: ['ram'],
+    limits: ['memory', 'cpus'],
+    networks: ['host'],
+    features: [],
+  },
   failure: { policy: 'reboot', delaySeconds: 30 },
   params: {},
   ...over,
 });
-const NOTHING = { modes: [], kinds: [], storage: [], limits: [] };
+const NOTHING = { modes: [], kinds: [], storage: [], limits: [], networks: [], features: [] };
 
 export const PROFILES: ReadonlyMap<string, Profile> = new Map(
   [
     profile('micro', { params: { console: 'ttyS0' } }),
-    profile('plain', { supports: { modes: ['resident'], kinds: ['chroot'], storage: [], limits: [] } }),
+    profile('plain', {
+      supports: { modes: ['resident'], kinds: ['chroot'], storage: [], limits: [], networks: ['host'], features: [] },
+    }),
+    profile('live', {
+      params: { console: 'ttyS0' },
+      supports: {
+        modes: ['resident', 'single'],
+        kinds: ['chroot', 'container', 'vm'],
+        storage: ['ram', 'ram-size', 'label'],
+        limits: ['memory', 'cpus'],
+        networks: ['host', 'bridge', 'nat'],
+        features: ['layer', 'disk', 'after', 'health'],
+      },
+    }),
     profile('localdisk', { kind: 'local', supports: NOTHING }),
   ].map((value) => [value.name, value]),
 );
@@ -42,6 +62,7 @@ const IMAGES = new Map([
   ['base', image('base', 'rootfs')],
   ['base:1', image('base', 'rootfs')],
   ['kernel', image('kernel', 'kernel')],
+  ['disk', image('disk', 'disk')],
 ]);
 
 export function context(over: Partial<SiteContext> = {}): SiteContext {
