@@ -23,7 +23,7 @@ import type { Store } from './domain/ports.js';
 import type { ServerIdentity } from './domain/site.js';
 import { agentRoutes } from './http/agent.js';
 import { createApp } from './http/app.js';
-import { bootRoutes } from './http/boot-routes.js';
+import { answerBoot, bootRoutes } from './http/boot-routes.js';
 import { listenOnSocket } from './http/listen.js';
 import { ensureAdminToken, Tokens } from './http/tokens.js';
 import { createHttpFront } from './images/front.js';
@@ -203,6 +203,7 @@ async function start(
     server,
     port: config.listen.http,
     imagesDir: join(config.dataDir, 'images'),
+    answerBoot: answerBoot(core.boot),
     onTransfer: (report) => core.boot.transfer(report),
     log: httpLog,
   });

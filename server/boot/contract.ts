@@ -99,6 +99,15 @@ export type BootFile =
     }
   | { readonly kind: 'none'; readonly name: string; readonly code: ErrorCode; readonly reason: string };
 
+/** A boot file as it is answered over HTTP; a refusal has been recorded already. `reason` is for the status line too. */
+export type BootAnswer =
+  | { readonly kind: 'text'; readonly text: string; readonly contentType: string }
+  | { readonly kind: 'file'; readonly name: string; readonly path: string; readonly contentType: string }
+  | { readonly kind: 'none'; readonly status: number; readonly reason: string };
+
+/** Answers a request for `/boot/…` or `/files/…` (the path as it was sent, without a query). */
+export type AnswerBoot = (path: string, requester: Requester) => Promise<BootAnswer>;
+
 /** Outcome of one transfer, reported by the shells for the timeline. */
 export interface TransferReport {
   readonly requester: Requester;

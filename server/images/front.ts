@@ -1,13 +1,14 @@
 import type { Server } from 'node:http';
 import { type AddressInfo, createServer, isIPv4, type Socket } from 'node:net';
-import type { TransferReport } from '../boot/contract.js';
+import type { AnswerBoot, BootAnswer, Requester, TransferReport } from '../boot/contract.js';
 import { parseIpv4 } from '../domain/ipv4.js';
 import { listenProblem } from '../domain/listen-problem.js';
 import { compiledEntry } from '../paths.js';
 import { ConnectionGuard } from './connection-guard.js';
-import { sortConnection } from './image-url.js';
+import { bootPathOfTarget, sortConnection } from './image-url.js';
+import { answerScript, readScriptRequest, type ScriptRequest } from './script-answer.js';
 import { StreamChild } from './stream-child.js';
-import type { StreamReport } from './stream-messages.js';
+import type { BootQuestion, StreamReport } from './stream-messages.js';
 
 /** A pino logger fits. */
 export interface FrontLog {
@@ -24,7 +25,13 @@ export interface HttpFrontOptions {
   readonly port: number;
   /** Of the image store: its files are in `sha256/` below. */
   readonly imagesDir: string;
+  /** What a name below /boot or /files is. */
+  readonly answerBoot: AnswerBoot;
   readonly onTransfer: (transfer: TransferReport) => void;
+  /** Reads and writes files itself instead of sendfile. */
+  readonly plain?: boolean;
+  /** A client that takes less than 64 KiB of a download in this time is cut off. Default 60 s. */
+  readonly slowMilliseconds?: number;
   readonly log: FrontLog;
   /** For a connection to send its first request line, and for the head of each request on the main server. */
   readonly headMilliseconds?: number;
@@ -47,15 +54,22 @@ const CLOSE_PATIENCE = 2000;
 const BACKLOG = 4096;
 
 /**
- * The TCP listener of the HTTP port (ADR 4). It reads the first request line of each connection: images go, socket and all, to a
- * child process that streams them; everything else to the main server. No byte of an image passes this event loop.
+ * The TCP listener of the HTTP port (ADR 4, ADR 6). It reads the first request line of each connection: files go, socket and all, to
+ * a child process that streams them; the script of a machine is answered here; everything else is the main server's. No byte of a
+ * file passes this event loop.
  */
 export function createHttpFront(options: HttpFrontOptions): HttpFront {
   const { server, log, imagesDir } = options;
   const address = options.address ?? '0.0.0.0';
   const headMilliseconds = options.headMilliseconds ?? HEAD_MILLISECONDS;
   const guard = new ConnectionGuard(server, headMilliseconds);
-  const child = new StreamChild(compiledEntry('images/stream-process.js'), { imagesDir }, hear, log);
+  const { plain, slowMilliseconds, answerBoot } = options;
+  const settings = {
+    imagesDir,
+    ...(plain === undefined ? {} : { plain }),
+    ...(slowMilliseconds === undefined ? {} : { slowMilliseconds }),
+  };
+  const child = new StreamChild(compiledEntry('images/stream-process.js'), settings, hear, bootFile, log);
   const unsorted = new Set<Socket>();
   // As http.Server has it for its own connections.
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, sort);
@@ -67,7 +81,7 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
     const giveUp = (): void => {
       socket.destroy();
     };
-    // Browsers open connections that they may need later; they do not mind when those are closed.
+    // For each request of it. Browsers open connections that they may need later; they do not mind when those are closed.
     const timer = setTimeout(giveUp, headMilliseconds);
     const done = (): void => {
       clearTimeout(timer);
@@ -76,8 +90,21 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
     };
     const onData = (chunk: Buffer): void => {
       bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      look();
+    };
+    const look = (): void => {
       const kind = sortConnection(bytes);
       if (kind === 'more') return;
+      if (kind === 'script') {
+        const request = readScriptRequest(bytes);
+        if (request === 'more') return;
+        const requester = requesterOf(socket.remoteAddress ?? '');
+        if (request !== 'unusual' && requester !== undefined) {
+          bytes = bytes.subarray(request.length);
+          sendScript(request, requester);
+          return;
+        }
+      }
       done();
       socket.pause();
       if (kind === 'images') handOver(socket, bytes);
@@ -86,6 +113,21 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
         server.emit('connection', socket);
         socket.resume();
       }
+    };
+    const sendScript = (request: ScriptRequest, requester: Requester): void => {
+      socket.pause();
+      answerScript(socket, request, () => answerBoot(request.path, requester))
+        .then((goesOn) => {
+          timer.refresh();
+          // What comes behind the last request of a connection is not answered (RFC 9112, section 9.6).
+          if (!goesOn) socket.off('data', onData);
+          socket.resume();
+          if (goesOn && bytes.length > 0) look();
+        })
+        .catch((error: unknown) => {
+          log.error({ error, path: request.path }, 'a boot script could not be sent');
+          socket.destroy();
+        });
     };
     socket.on('data', onData).on('end', giveUp).on('error', giveUp).on('close', done);
   }
@@ -105,11 +147,10 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
       const data = { address: report.address, name, status, bytes, total, milliseconds, ...(reason ? { reason } : {}) };
       log.info(data, phase === 'sent' ? 'image sent' : 'image download failed');
     }
-    const address = report.address.replace(/^::ffff:/, '');
-    // A connection that was reset on its way to the child has no other end any more, and so no machine.
-    if (!isIPv4(address)) return;
+    const requester = requesterOf(report.address);
+    if (requester === undefined) return;
     options.onTransfer({
-      requester: { protocol: 'http', address: parseIpv4(address) },
+      requester,
       name,
       phase,
       bytes,
@@ -117,6 +158,13 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
       milliseconds,
       ...(reason === undefined ? {} : { reason }),
     });
+  }
+
+  async function bootFile({ target, address }: BootQuestion): Promise<BootAnswer> {
+    const requester = requesterOf(address);
+    const path = bootPathOfTarget(target);
+    if (requester === undefined || path === undefined) return { kind: 'none', status: 404, reason: 'no such file' };
+    return await answerBoot(path, requester);
   }
 
   return {
@@ -158,6 +206,12 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
       });
     });
   }
+}
+
+/** Undefined for a connection that was reset already: it has no other end any more, and so no machine. */
+function requesterOf(remote: string): Requester | undefined {
+  const address = remote.replace(/^::ffff:/, '');
+  return isIPv4(address) ? { protocol: 'http', address: parseIpv4(address) } : undefined;
 }
 
 /**

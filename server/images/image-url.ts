@@ -20,16 +20,40 @@ export function imageOfTarget(target: string): ImageTarget | undefined {
   return { digest, name };
 }
 
+/**
+ * The path below `/boot/` or `/files/` of a request for a file that is sent from outside the main process. The script of a machine
+ * is not one: the main process renders it.
+ */
+export function bootPathOfTarget(target: string): string | undefined {
+  const [, path] = /^(?:https?:\/\/[^/?#]+)?(\/(?:boot|files)\/[^?#]*)(?:\?.*)?$/i.exec(target) ?? [];
+  return path === undefined || isScriptPath(path) ? undefined : path;
+}
+
+export function isScriptPath(path: string): boolean {
+  return path.startsWith('/boot/ipxe/');
+}
+
+/** A request that the child process answers. */
+export function isStreamed(target: string): boolean {
+  return imageOfTarget(target) !== undefined || bootPathOfTarget(target) !== undefined;
+}
+
 /** Longer request lines are left to the main server, which refuses them. */
 const FIRST_LINE_LIMIT = 8192;
 
-/** Where a new connection belongs, by its first bytes: `more` = its request line is not complete yet. */
-export function sortConnection(bytes: Buffer): 'more' | 'images' | 'main' {
+/**
+ * Where a connection belongs, by its first bytes: `more` = its request line is not complete yet, `script` = it asks for the script
+ * of a machine.
+ */
+export function sortConnection(bytes: Buffer): 'more' | 'images' | 'script' | 'main' {
   let start = 0;
   // Empty lines before a request are to be ignored (RFC 9112, section 2.2).
   while (bytes[start] === 0x0d || bytes[start] === 0x0a) start += 1;
   const end = bytes.indexOf(0x0a, start);
   if (end < 0) return bytes.length > FIRST_LINE_LIMIT ? 'main' : 'more';
   const line = /^(?:GET|HEAD) (\S+) HTTP\/1\.[01]\r?$/.exec(bytes.toString('latin1', start, end));
-  return line?.[1] !== undefined && imageOfTarget(line[1]) !== undefined ? 'images' : 'main';
+  const target = line?.[1];
+  if (target === undefined) return 'main';
+  if (isScriptPath(target)) return 'script';
+  return isStreamed(target) ? 'images' : 'main';
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { imageOfTarget } from './image-url.js';
+import { isStreamed } from './image-url.js';
 
 /**
  * Where a connection goes is decided by its first request. A later one for the other side is sent back to the same URL on a new
@@ -22,13 +22,13 @@ export function redirectHere(request: IncomingMessage, response: ServerResponse)
 }
 
 /**
- * For the main server, before its own routes: a request for an image that comes on a kept-alive connection. Mount it without a path.
+ * For the main server, before its own routes: a request for an image or a boot file that comes on a kept-alive connection. Mount it without a path.
  * Requests over the unix socket are passed on: there the front does not sort, and a redirect would lead back here.
  */
 export function redirectImages(request: IncomingMessage, response: ServerResponse, next: () => void): void {
   const reading = request.method === 'GET' || request.method === 'HEAD';
   const target = 'originalUrl' in request ? String(request.originalUrl) : (request.url ?? '');
-  if (reading && request.socket.remoteAddress !== undefined && imageOfTarget(target) !== undefined) {
+  if (reading && request.socket.remoteAddress !== undefined && isStreamed(target)) {
     redirectHere(request, response);
   } else next();
 }

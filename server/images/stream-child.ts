@@ -1,8 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { FromStream, StreamReport, StreamSettings, ToStream } from './stream-messages.js';
+import type { BootAnswer } from '../boot/contract.js';
+import type { BootQuestion, FromStream, StreamReport, StreamSettings, ToStream } from './stream-messages.js';
 
 export interface StreamChildLog {
+  info(data: object, message: string): void;
   error(data: object, message: string): void;
 }
 
@@ -24,6 +26,7 @@ export class StreamChild {
   readonly #entry: string;
   readonly #settings: StreamSettings;
   readonly #onReport: (report: StreamReport) => void;
+  readonly #bootFile: (question: BootQuestion) => Promise<BootAnswer>;
   readonly #log: StreamChildLog;
   readonly #waiting: Waiting[] = [];
   /** Downloads that have begun, by id: told as failed when the process dies. */
@@ -33,10 +36,17 @@ export class StreamChild {
   #restart: NodeJS.Timeout | undefined;
   #closing = false;
 
-  constructor(entry: string, settings: StreamSettings, onReport: (report: StreamReport) => void, log: StreamChildLog) {
+  constructor(
+    entry: string,
+    settings: StreamSettings,
+    onReport: (report: StreamReport) => void,
+    bootFile: (question: BootQuestion) => Promise<BootAnswer>,
+    log: StreamChildLog,
+  ) {
     this.#entry = entry;
     this.#settings = settings;
     this.#onReport = onReport;
+    this.#bootFile = bootFile;
     this.#log = log;
   }
 
@@ -57,7 +67,14 @@ export class StreamChild {
           this.#hear(message);
           return;
         }
+        if (message.kind === 'boot-file?') {
+          this.#answer(child, message);
+          return;
+        }
         this.#ready = true;
+        if (message.slow === undefined) this.#log.info({}, 'files are sent with sendfile');
+        else
+          this.#log.info({ reason: message.slow }, 'files are sent without sendfile, which costs more processor time');
         resolve();
         for (const { socket, first } of this.#waiting.splice(0)) this.handOver(socket, first);
       });
@@ -108,6 +125,16 @@ export class StreamChild {
     const impatient = setTimeout(() => child.kill('SIGKILL'), CLOSE_PATIENCE);
     await ended;
     clearTimeout(impatient);
+  }
+
+  #answer(child: ChildProcess, question: BootQuestion): void {
+    this.#bootFile(question)
+      .catch((error: unknown): BootAnswer => {
+        this.#log.error({ error, url: question.target }, 'a boot file could not be served');
+        return { kind: 'none', status: 500, reason: 'internal error' };
+      })
+      .then((file) => this.#post(child, { kind: 'boot-file', ask: question.ask, file }))
+      .catch((error: unknown) => this.#log.error({ error }, 'process that streams images cannot be reached'));
   }
 
   #post(child: ChildProcess, message: ToStream): void {

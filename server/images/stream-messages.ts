@@ -1,7 +1,13 @@
+import type { BootAnswer } from '../boot/contract.js';
+
 /** What the child that streams images needs to know before its first connection. */
 export interface StreamSettings {
   /** The folder `sha256` below it holds the files. */
   readonly imagesDir: string;
+  /** Reads and writes the files itself, without sendfile: the off switch. */
+  readonly plain?: boolean;
+  /** A client that takes less than 64 KiB in this time is cut off. Default 60 s. */
+  readonly slowMilliseconds?: number;
 }
 
 /** To the child. A `connection` comes with its socket. */
@@ -11,7 +17,17 @@ export type ToStream =
       readonly kind: 'connection';
       /** Base64 of what was read from it to see where it belongs; the child reads these bytes first. */
       readonly first: string;
-    };
+    }
+  | { readonly kind: 'boot-file'; readonly ask: number; readonly file: BootAnswer };
+
+/** Asks for one; `ask` comes back with the answer. */
+export interface BootQuestion {
+  readonly kind: 'boot-file?';
+  readonly ask: number;
+  readonly target: string;
+  readonly method: 'GET' | 'HEAD';
+  readonly address: string;
+}
 
 /** One download, told by the child. `id` is its own count; the first message of an id is `started` or an end. */
 export interface StreamReport {
@@ -29,4 +45,5 @@ export interface StreamReport {
   readonly reason?: string;
 }
 
-export type FromStream = { readonly kind: 'ready' } | StreamReport;
+/** `slow`: why files are not sent with sendfile. */
+export type FromStream = { readonly kind: 'ready'; readonly slow?: string } | StreamReport | BootQuestion;

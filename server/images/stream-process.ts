@@ -1,14 +1,16 @@
 import { createServer } from 'node:http';
 import { Socket } from 'node:net';
+import type { BootAnswer } from '../boot/contract.js';
 import { ConnectionGuard } from './connection-guard.js';
+import { createFileSender, type FileSender } from './file-sender.js';
+import { bodySender } from './send-body.js';
 import { createImageServer } from './serve-image.js';
-import type { FromStream, ToStream } from './stream-messages.js';
+import type { FromStream, StreamSettings, ToStream } from './stream-messages.js';
 
-// The process that streams images. Its connections were accepted by the main process, which hands over the socket and what it read
-// from it. It lives as long as the main process does.
+// The process that streams images and boot files. Its connections were accepted by the main process, which hands over the socket and
+// what it read from it. It lives as long as the main process does.
 
 const IDLE_MILLISECONDS = 15_000;
-const NO_PROGRESS_MILLISECONDS = 60_000;
 
 const tell = (message: FromStream): void => {
   // False while the main process is busy: the message waits then. Without it there is nobody to tell.
@@ -17,27 +19,78 @@ const tell = (message: FromStream): void => {
 
 const server = createServer({ keepAlive: true, keepAliveTimeout: IDLE_MILLISECONDS });
 const guard = new ConnectionGuard(server, IDLE_MILLISECONDS);
-server.timeout = NO_PROGRESS_MILLISECONDS;
+// A client may close its own direction after the request (RFC 9112, section 9.6) and still wants the answer. Not in the types.
+Reflect.set(server, 'httpAllowHalfOpen', true);
+server.timeout = 0;
+
+let fast: FileSender | undefined;
+let lastAsk = 0;
+const asked = new Map<number, (answer: BootAnswer) => void>();
 
 process.on('message', (message: ToStream, socket: unknown) => {
-  if (message.kind === 'settings') {
-    const serve = createImageServer({ imagesDir: message.imagesDir, report: tell });
-    server.on('request', (request, response) => {
-      serve(request, response).catch((error: unknown) => {
-        console.error('image download', error);
-        response.destroy();
+  switch (message.kind) {
+    case 'settings':
+      start(message).catch((error: unknown) => {
+        console.error('the process that streams images does not start', error);
+        process.exitCode = 1;
+        process.disconnect();
       });
-    });
-    tell({ kind: 'ready' });
-    return;
+      return;
+    case 'boot-file':
+      asked.get(message.ask)?.(message.file);
+      asked.delete(message.ask);
+      return;
+    case 'connection':
+      // The client may have gone on the way here; then there is no socket.
+      if (!(socket instanceof Socket)) return;
+      // As an http.Server has it for the connections that it accepts itself.
+      socket.allowHalfOpen = true;
+      socket.unshift(Buffer.from(message.first, 'base64'));
+      server.emit('connection', socket);
   }
-  // The client may have gone on the way here; then there is no socket.
-  if (!(socket instanceof Socket)) return;
-  socket.unshift(Buffer.from(message.first, 'base64'));
-  server.emit('connection', socket);
 });
 
-process.on('disconnect', () => guard.closeAll());
+async function start({ imagesDir, plain, slowMilliseconds }: StreamSettings): Promise<void> {
+  let slow = plain === true ? 'listen.images is streams' : undefined;
+  const limits = slowMilliseconds === undefined ? {} : { slowMilliseconds };
+  if (slow === undefined) {
+    try {
+      fast = await createFileSender({ ...limits, onLost });
+    } catch (error) {
+      slow = error instanceof Error ? error.message : String(error);
+    }
+  }
+  const serve = createImageServer({
+    imagesDir,
+    report: tell,
+    sendBody: bodySender(fast, slowMilliseconds),
+    bootFile: (target, method, address) =>
+      new Promise((resolve) => {
+        lastAsk += 1;
+        asked.set(lastAsk, resolve);
+        tell({ kind: 'boot-file?', ask: lastAsk, target, method, address });
+      }),
+  });
+  server.on('request', (request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      console.error('image download', error);
+      response.destroy();
+    });
+  });
+  tell({ kind: 'ready', ...(slow === undefined ? {} : { slow }) });
+}
+
+/** It holds descriptors of connections: only the end of the process closes them. The main process starts another. */
+function onLost(reason: string): void {
+  console.error(reason);
+  process.exitCode = 1;
+  if (process.connected) process.disconnect();
+}
+
+process.on('disconnect', () => {
+  guard.closeAll();
+  fast?.close().catch((error: unknown) => console.error('sendfile', error));
+});
 // Ctrl-C and systemd signal the whole group; the main process ends first, in its own order.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);

@@ -34,7 +34,7 @@ test('an image on the main server: 307 to itself by TCP, passed on by the unix s
     IMAGE,
     'close',
   ]);
-  expect((await ask({ port, host: '127.0.0.1', path: '/boot/x' })).statusCode).toBe(200);
+  expect((await ask({ port, host: '127.0.0.1', path: '/boot/ipxe/x' })).statusCode).toBe(200);
   expect((await ask({ port, host: '127.0.0.1', method: 'PUT' })).statusCode).toBe(200);
   expect((await ask({ socketPath: join(dir, 'socket') })).statusCode).toBe(200);
 

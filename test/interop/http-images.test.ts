@@ -65,12 +65,12 @@ describe('curl', () => {
 
   test('several images and scripts in one go, following redirects', async () => {
     const names = ['a', 'b', 'c', 'd'].map((name) => join(dir, name));
-    const urls = [`${url}/vmlinuz`, `${rig.url}/boot/script`, `${url}/initrd`, `${rig.url}/boot/other`];
+    const urls = [`${url}/vmlinuz`, `${rig.url}/other/script`, `${url}/initrd`, `${rig.url}/other/other`];
     await run('curl', ['-sS', '-f', '-L', ...urls.flatMap((one, index) => ['-o', names[index] ?? '', one])]);
     expect(await same(names[0] ?? '')).toBe(true);
-    expect(await readFile(names[1] ?? '', 'utf8')).toBe('main: GET /boot/script');
+    expect(await readFile(names[1] ?? '', 'utf8')).toBe('main: GET /other/script');
     expect(await same(names[2] ?? '')).toBe(true);
-    expect(await readFile(names[3] ?? '', 'utf8')).toBe('main: GET /boot/other');
+    expect(await readFile(names[3] ?? '', 'utf8')).toBe('main: GET /other/other');
   });
 
   test('two images on one connection', async () => {

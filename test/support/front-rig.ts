@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { TransferReport } from '../../server/boot/contract.js';
+import type { AnswerBoot, TransferReport } from '../../server/boot/contract.js';
 import { createHttpFront, type HttpFront } from '../../server/images/front.js';
 import { redirectImages } from '../../server/images/redirect-images.js';
 import { createImageStore, type ImageStore } from '../../server/images/store.js';
@@ -27,7 +27,14 @@ export interface FrontRig {
 }
 
 /** The front with its child over a store of its own. The main server answers `main: METHOD PATH`, and `/slow` never. */
-export async function frontRig(options: { address?: string; headMilliseconds?: number } = {}): Promise<FrontRig> {
+export async function frontRig(
+  options: {
+    address?: string;
+    headMilliseconds?: number;
+    answerBoot?: AnswerBoot;
+    limits?: { readonly plain?: boolean; readonly slowMilliseconds?: number };
+  } = {},
+): Promise<FrontRig> {
   const dir = await mkdtemp(join(tmpdir(), 'fi-front-'));
   const store = await createImageStore(dir);
   const transfers: TransferReport[] = [];
@@ -52,6 +59,9 @@ export async function frontRig(options: { address?: string; headMilliseconds?: n
     address: options.address ?? '127.0.0.1',
     port: 0,
     imagesDir: dir,
+    answerBoot:
+      options.answerBoot ?? (async (path) => ({ kind: 'text', text: `boot: ${path}`, contentType: 'text/plain' })),
+    ...options.limits,
     onTransfer(transfer) {
       transfers.push(transfer);
       for (const wake of waiting.splice(0)) wake();
