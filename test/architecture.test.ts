@@ -15,7 +15,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   render: ['domain'],
   native: ['domain'],
   store: ['domain'],
-  images: ['domain', 'boot/contract'],
+  images: ['domain', 'boot/contract', 'native'],
   state: ['domain'],
   yaml: ['domain', 'wire'],
   desired: ['domain', 'state', 'yaml'],

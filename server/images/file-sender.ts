@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { EFD_CLOEXEC, EFD_NONBLOCK, type SocketCalls, socketCalls } from '../native/socket-calls.js';
 import { compiledEntry } from '../paths.js';
 import {
   CLIENT_LEFT,
@@ -9,7 +10,6 @@ import {
   SLOW_MILLISECONDS,
   type ToSender,
 } from './sendfile-messages.js';
-import { EFD_CLOEXEC, EFD_NONBLOCK, type SocketCalls, socketCalls } from './socket-calls.js';
 
 /** Sends a part of an open file over a connection whose socket nobody writes to meanwhile. */
 export interface FileSender {

@@ -1,16 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import {
-  CLIENT_LEFT,
-  FILE_SHRANK,
-  type FromSender,
-  type SenderData,
-  type Sent,
-  SLOWEST_BYTES,
-  type ToSender,
-  tooSlow,
-} from './sendfile-messages.js';
-import {
   EAGAIN,
   ECONNRESET,
   EINTR,
@@ -25,7 +15,17 @@ import {
   SIOCOUTQ,
   type SocketCalls,
   socketCalls,
-} from './socket-calls.js';
+} from '../native/socket-calls.js';
+import {
+  CLIENT_LEFT,
+  FILE_SHRANK,
+  type FromSender,
+  type SenderData,
+  type Sent,
+  SLOWEST_BYTES,
+  type ToSender,
+  tooSlow,
+} from './sendfile-messages.js';
 
 // The thread that sends files with sendfile(2). One loop over epoll: whoever can take bytes gets at most TURN of them, then the next.
 // It never returns to Node's event loop, so it asks for its messages (an eventfd wakes it).
