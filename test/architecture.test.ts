@@ -26,7 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   http: ['domain', 'decide', 'state', 'boot', 'control', 'desired'],
   config: ['domain', 'wire', 'yaml'],
   lab: ['domain', 'config'],
-  cli: ['domain', 'lab', 'config', 'main', 'dhcp/probe'],
+  cli: ['domain', 'lab', 'config', 'main', 'dhcp/probe', 'native/port-holders'],
   main: ['*'],
   paths: [],
 };

@@ -4,6 +4,7 @@ import { unavailable } from '../domain/errors.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macToBytes } from '../domain/mac.js';
 import { c } from '../native/libc.js';
+import { isHarmless, portInUse } from './port-sharing.js';
 
 // Numbers of Linux (x86-64 and arm64 agree on all of them).
 const AF_INET = 2;
@@ -26,12 +27,12 @@ const RECEIVE_BUFFER = 8 * 1024 * 1024;
 
 /**
  * A UDP socket on 0.0.0.0:`port` that hears and sends on one interface only (SO_BINDTODEVICE): dgram alone cannot tell which
- * interface a broadcast came from. Give the fd to `dgram.Socket.bind({ fd })`, which then owns it. Throws `unavailable`.
+ * interface a broadcast came from. Give the fd to `dgram.Socket.bind({ fd })`, which then owns it. Throws `unavailable`, also when
+ * another process has the port there: two servers that share it would both answer, and nobody would know.
  */
 export function openUdpOnInterface(name: string, port: number): number {
   const fd = check(c().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), 'open a UDP socket');
   try {
-    setInt(fd, SO_REUSEADDR, 1);
     setInt(fd, SO_BROADCAST, 1);
     if (!trySetInt(fd, SO_RCVBUFFORCE, RECEIVE_BUFFER)) setInt(fd, SO_RCVBUF, RECEIVE_BUFFER);
     const device = Buffer.from(`${name}\0`, 'latin1');
@@ -42,15 +43,26 @@ export function openUdpOnInterface(name: string, port: number): number {
     const address = Buffer.alloc(16);
     address.writeUInt16LE(AF_INET, 0);
     address.writeUInt16BE(port, 2);
-    check(c().bind(fd, address, address.length), `listen on UDP ${port} of ${name}`, {
+    const bound = c().bind(fd, address, address.length);
+    if (bound < 0 && getSystemErrorName(-koffi.errno()) === 'EADDRINUSE') {
+      if (!isHarmless(name, port)) throw portInUse(name, port);
+      setInt(fd, SO_REUSEADDR, 1);
+      if (c().bind(fd, address, address.length) < 0) throw portInUse(name, port);
+      return fd;
+    }
+    check(bound, `listen on UDP ${port} of ${name}`, {
       EACCES: 'run as root, or give the process CAP_NET_BIND_SERVICE',
-      EADDRINUSE: `stop the other DHCP server (find it: ss -ulpn 'sport = :${port}')`,
     });
     return fd;
   } catch (error) {
     c().close(fd);
     throw error;
   }
+}
+
+/** From now on nobody else can share the port: dgram allows it when it takes a socket over. */
+export function refuseSharing(fd: number): void {
+  setInt(fd, SO_REUSEADDR, 0);
 }
 
 const toAddress = Buffer.alloc(16);

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../domain/ipv4.js';
-import { openUdpOnInterface } from './native-sockets.js';
+import { openUdpOnInterface, refuseSharing } from './native-sockets.js';
 import { addressesOf } from './socket.js';
 
 /** PXE 2.1, section 2.2.2: where a ROM asks the boot server once it has its address. */
@@ -38,8 +38,10 @@ export const openSecondLeg: OpenSecondLeg = async (name, events) => {
   });
   try {
     const listening = once(socket, 'listening');
-    socket.bind({ fd: openUdpOnInterface(name, SECOND_LEG_PORT) });
+    const fd = openUdpOnInterface(name, SECOND_LEG_PORT);
+    socket.bind({ fd });
     await listening;
+    refuseSharing(fd);
   } catch (error) {
     socket.close();
     throw error;

@@ -8,7 +8,7 @@ import type { Mac } from '../domain/mac.js';
 import { encodeUdpFrame } from '../wire/udp-frame.js';
 import { openArpProbe } from './arp-probe.js';
 import { inheritedSocket } from './inherited-sockets.js';
-import { openLinkSender, openUdpOnInterface, sendUdp } from './native-sockets.js';
+import { openLinkSender, openUdpOnInterface, refuseSharing, sendUdp } from './native-sockets.js';
 
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
@@ -49,6 +49,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
     fd = inheritedSocket(name, process.env, process.pid) ?? openUdpOnInterface(name, SERVER_PORT);
     socket.bind({ fd });
     await listening;
+    refuseSharing(fd);
   } catch (error) {
     sender.close();
     arp.close();

@@ -52,10 +52,14 @@ dhcp:
     });
   }
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const silent = new Promise<void>((resolve) => child.once('close', () => resolve()));
   await expect
     .poll(() => text.includes('anybios is ready') || child.exitCode !== null, { timeout: 30_000, interval: 50 })
     .toBe(true);
-  if (child.exitCode !== null) throw new Error(`the server ended: ${text}`);
+  if (child.exitCode !== null) {
+    await silent;
+    throw new Error(`the server ended: ${text}`);
+  }
   return {
     child,
     output: () => text,

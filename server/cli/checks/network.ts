@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import type { Config } from '../../config.js';
 import { formatIpv4 } from '../../domain/ipv4.js';
+import { type Holder, holdersOf } from '../../native/port-holders.js';
 import { type Check, failed, ok, warning } from './check.js';
-import { type Holder, holdersOf } from './sockets.js';
 
 type Interfaces = Readonly<Record<string, NetworkInterfaceInfo[] | undefined>>;
 

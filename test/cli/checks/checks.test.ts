@@ -5,8 +5,8 @@ import { judgeSpace } from '../../../server/cli/checks/data.js';
 import { checkClock, checkNode, checkPrivileges } from '../../../server/cli/checks/host.js';
 import { checkAccelerator } from '../../../server/cli/checks/lab.js';
 import { checkAddress, checkInterface, judgePort } from '../../../server/cli/checks/network.js';
-import { holdersOf } from '../../../server/cli/checks/sockets.js';
 import { parseConfig } from '../../../server/config.js';
+import { holdersOf } from '../../../server/native/port-holders.js';
 
 test.each([
   ['18.20.0', 'failed'],

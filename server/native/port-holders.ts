@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { errnoOf } from '../files.js';
+import { type Ipv4, ipv4FromOctets } from '../domain/ipv4.js';
 
 /** A socket of this network namespace, from /proc/net. */
-export interface OpenSocket {
+interface OpenSocket {
   readonly port: number;
+  /** Absent for IPv6. */
+  readonly address?: Ipv4;
   readonly inode: string;
 }
 
@@ -18,10 +20,17 @@ function readSockets(text: string, protocol: 'tcp' | 'udp'): readonly OpenSocket
     .flatMap((line) => {
       const fields = line.trim().split(/\s+/);
       const [, local = '', , state] = fields;
-      const port = Number.parseInt(local.split(':')[1] ?? '', 16);
+      const [address = '', portHex = ''] = local.split(':');
+      const port = Number.parseInt(portHex, 16);
       const inode = fields[9];
-      return Number.isNaN(port) || inode === undefined || state !== WAITING[protocol] ? [] : [{ port, inode }];
+      if (Number.isNaN(port) || inode === undefined || state !== WAITING[protocol]) return [];
+      return [{ port, inode, ...(address.length === 8 ? { address: ipv4Of(address) } : {}) }];
     });
+}
+
+/** As the kernel prints it: in the order of this computer's bytes, which is little-endian wherever Node runs. */
+function ipv4Of(hex: string): Ipv4 {
+  return ipv4FromOctets([6, 4, 2, 0].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)));
 }
 
 export interface Holder {
@@ -31,14 +40,26 @@ export interface Holder {
 
 /** Who has a port: the processes we may see (all of them as root); `undefined` = the port is free. */
 export function holdersOf(protocol: 'tcp' | 'udp', port: number): readonly Holder[] | undefined {
-  const tables = [`/proc/net/${protocol}`, `/proc/net/${protocol}6`].map((path) => readIfThere(path));
-  const sockets = tables.flatMap((text) => readSockets(text, protocol)).filter((socket) => socket.port === port);
+  const sockets = socketsAt(protocol, port);
   if (sockets.length === 0) return undefined;
   const links = new Set(sockets.map(({ inode }) => `socket:[${inode}]`));
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .filter((pid) => openLinks(pid).some((link) => links.has(link)))
     .map((pid) => ({ pid: Number(pid), command: readIfThere(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim() }));
+}
+
+/** The IPv4 addresses at which other processes of this network namespace have a port. */
+export function othersAddresses(protocol: 'tcp' | 'udp', port: number): readonly Ipv4[] {
+  const own = new Set(openLinks(String(process.pid)));
+  return socketsAt(protocol, port).flatMap(({ address, inode }) =>
+    address === undefined || own.has(`socket:[${inode}]`) ? [] : [address],
+  );
+}
+
+function socketsAt(protocol: 'tcp' | 'udp', port: number): readonly OpenSocket[] {
+  const tables = [`/proc/net/${protocol}`, `/proc/net/${protocol}6`].map((path) => readIfThere(path));
+  return tables.flatMap((text) => readSockets(text, protocol)).filter((socket) => socket.port === port);
 }
 
 function openLinks(pid: string): readonly string[] {
@@ -56,7 +77,8 @@ function unlessGone<T>(otherwise: T, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return otherwise;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(code)) return otherwise;
     throw error;
   }
 }
