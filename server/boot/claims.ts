@@ -5,6 +5,8 @@ import type { Store } from '../domain/ports.js';
 
 /** A nonce lives this long after its last rendering: time for a slow kernel download, not for a shelf. */
 const NONCE_LIFE_MS = 10 * 60 * 1000;
+/** A rendering within this time after another changes nothing: the nonce then ends that much sooner. */
+const NONCE_STEP_MS = 30 * 1000;
 
 export type ClaimResult =
   | { readonly kind: 'granted'; readonly credential: string; readonly claim: Claim; readonly repeated: boolean }
@@ -23,6 +25,8 @@ export class Claims {
   readonly #byCredential = new Map<string, string>();
   /** Sessions with a live claim by machine (MAC until known): revoking looks at one machine, however many there are. */
   readonly #byOwner = new Map<string, Set<string>>();
+  /** Nonces that may be handed out again as they are, once they are saved. */
+  readonly #fresh = new Map<string, { readonly nonce: string; readonly saved: Promise<void> }>();
   /** Claims in flight, so that two at once are decided one after the other. */
   readonly #pending = new Map<string, Promise<unknown>>();
 
@@ -35,9 +39,14 @@ export class Claims {
 
   /** The nonce of this session, saved before it is handed out; undefined once it was claimed. */
   async nonceFor(session: BootSession): Promise<string | undefined> {
-    const nonce = this.#derive('nonce', session.id);
     const known = this.#bySession.get(session.id);
     if (known?.claimId !== undefined || known?.revoked === true) return undefined;
+    const fresh = this.#fresh.get(session.id);
+    if (fresh !== undefined && known !== undefined && this.#stillFresh(known, session)) {
+      await fresh.saved;
+      return fresh.nonce;
+    }
+    const nonce = this.#derive('nonce', session.id);
     const claim: Claim = {
       session: session.id,
       mac: session.mac,
@@ -50,8 +59,20 @@ export class Claims {
       if (other.claimId === undefined && this.#clock() > other.nonceExpiresAt) await this.revoke(other.session);
     }
     this.#remember(claim);
-    await this.#store.saveClaim(claim);
+    const saved = this.#store.saveClaim(claim);
+    this.#fresh.set(session.id, { nonce, saved });
+    try {
+      await saved;
+    } catch (error) {
+      this.#fresh.delete(session.id);
+      throw error;
+    }
     return nonce;
+  }
+
+  #stillFresh(known: Claim, { mac, machine }: BootSession): boolean {
+    const later = this.#clock() + NONCE_LIFE_MS - known.nonceExpiresAt;
+    return known.mac === mac && known.machine === machine && later >= 0 && later < NONCE_STEP_MS;
   }
 
   /** `boots`: whether the claim's session can still go on; one that cannot must not revoke another. */
@@ -87,6 +108,7 @@ export class Claims {
     const granted: Claim = { ...claim, claimId, credentialHash: hash(credential) };
     await this.#store.saveClaim(granted);
     this.#remember(granted);
+    this.#fresh.delete(session);
     for (const other of this.#othersOf(claim)) await this.revoke(other.session);
     return { kind: 'granted', credential, claim: granted, repeated: false };
   }
@@ -118,6 +140,7 @@ export class Claims {
     await this.#store.saveClaim(revoked);
     // Forgotten: an unknown nonce or credential is refused just the same, and the maps stay as small as the site.
     this.#bySession.delete(session);
+    this.#fresh.delete(session);
     this.#byNonce.delete(claim.nonceHash);
     if (claim.credentialHash !== undefined) this.#byCredential.delete(claim.credentialHash);
     this.#pending.delete(session);

@@ -4,6 +4,8 @@ import type { Mac } from '../domain/mac.js';
 import type { Claims } from './claims.js';
 import type { Requester } from './contract.js';
 import type { Planner } from './planner.js';
+import { Repeats } from './repeats.js';
+import { type MadeScript, ScriptCache, type ScriptFacts } from './script-cache.js';
 import { errorScript, type RenderProfile, type ScriptLoader, scriptData } from './scripts.js';
 import type { Senders } from './senders.js';
 import type { Sessions } from './sessions.js';
@@ -22,76 +24,101 @@ export interface MachineScriptDeps {
 /** What iPXE or GRUB reads to go on: rendered for one machine, with the nonce of its session. */
 export class MachineScript {
   readonly #deps: MachineScriptDeps;
+  readonly #cache = new ScriptCache();
+  readonly #repeats: Repeats;
 
   constructor(deps: MachineScriptDeps) {
     this.#deps = deps;
+    this.#repeats = new Repeats(deps.clock);
   }
 
   /** The script of one machine. The nonce goes only to the address that was given to this very NIC in this session. */
   async render(mac: Mac, loader: ScriptLoader, requester: Requester): Promise<string> {
-    const { senders, planner, sessions, claims, renderProfile } = this.#deps;
+    const { senders, planner, sessions, claims } = this.#deps;
     const machine = senders.machineOf({ mac });
-    const key = machine?.name ?? mac;
-    const assignment = planner.assignment(mac, machine);
-    const open = sessions.openOf(key);
+    const open = sessions.openOf(machine?.name ?? mac);
     const own = this.#ownSession(open, mac, requester.address);
     const nonce = own === undefined ? undefined : await claims.nonceFor(own);
-    const plan = planner.plan(mac, machine, { address: open?.address, session: own?.id, nonce }, assignment);
-    let text: string;
+    const facts = { revision: planner.revision, machine, address: open?.address, session: own?.id, nonce };
+    const key = `${loader} ${mac}`;
+    let script = this.#cache.get(key, facts);
+    if (script === undefined) {
+      const made = this.#make(mac, loader, requester, own, facts);
+      if (typeof made === 'string') return made;
+      script = made;
+      this.#cache.put(key, facts, script);
+    }
+    if (own !== undefined) this.#fetched(own, loader, requester, script, nonce !== undefined);
+    else if (open !== undefined) this.#fetchedByAnother(open, requester);
+    return script.text;
+  }
+
+  /** A string = the script that tells the machine what is wrong; not kept, for it may be mended. */
+  #make(
+    mac: Mac,
+    loader: ScriptLoader,
+    { protocol }: Requester,
+    own: BootSession | undefined,
+    { machine, address, nonce }: ScriptFacts,
+  ): MadeScript | string {
+    const { planner, sessions, renderProfile } = this.#deps;
+    const assignment = planner.assignment(mac, machine);
+    const plan = planner.plan(mac, machine, { address, session: own?.id, nonce }, assignment);
     if (plan.kind === 'none' || assignment.kind === 'none') {
       const reason = plan.kind === 'none' ? plan.reason : assignment.reason;
       if (own !== undefined)
-        sessions.fail(sessions.step(own, { stage: 'script' }), requester.protocol, {
+        sessions.fail(sessions.step(own, { stage: 'script' }), protocol, {
           name: 'nothing-to-boot',
           message: reason,
           remedy: plan.kind === 'none' ? plan.remedy : '',
         });
       return errorScript(loader, plan.name, reason);
     }
+    const profile = assignment.profile.name;
     try {
-      text = renderProfile(
-        assignment.profile.name,
-        loader,
-        scriptData(plan, assignment, mac, machine, planner.identity, own?.id),
-      );
+      const data = scriptData(plan, assignment, mac, machine, planner.identity, own?.id);
+      return { text: renderProfile(profile, loader, data), name: plan.name, profile };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (own !== undefined)
-        sessions.fail(own, requester.protocol, {
+        sessions.fail(own, protocol, {
           name: 'template-failed',
           message: reason,
           remedy: 'correct the profile’s template',
         });
       return errorScript(loader, plan.name, reason);
     }
-    if (own !== undefined) {
-      const next = sessions.step(own, { stage: 'script', scriptFetchedAt: this.#deps.clock() });
-      sessions.event(
-        next,
-        requester.protocol,
-        `${requester.protocol}.script`,
-        `${loader === 'grub' ? 'GRUB' : 'iPXE'} fetched the script of ${plan.name}`,
-        {
-          loader,
-          profile: assignment.profile.name,
-          nonce: nonce !== undefined,
-        },
-      );
-    } else if (open !== undefined) {
-      const data = {
-        asked: formatIpv4(requester.address),
-        expected: open.address === undefined ? null : formatIpv4(open.address),
-      };
-      sessions.event(
-        open,
-        requester.protocol,
-        `${requester.protocol}.script-without-nonce`,
-        `the script was fetched from ${data.asked}, which is not this machine: no nonce in it`,
-        data,
-        'warning',
-      );
-    }
-    return text;
+  }
+
+  #fetched(own: BootSession, loader: ScriptLoader, { protocol }: Requester, script: MadeScript, nonce: boolean): void {
+    const { sessions, clock } = this.#deps;
+    const leftOut = this.#repeats.tell(own.id);
+    if (leftOut === undefined) return;
+    sessions.event(
+      sessions.step(own, { stage: 'script', scriptFetchedAt: clock() }),
+      protocol,
+      `${protocol}.script`,
+      `${loader === 'grub' ? 'GRUB' : 'iPXE'} fetched the script of ${script.name}`,
+      { loader, profile: script.profile, nonce, ...(leftOut > 0 ? { leftOut } : {}) },
+    );
+  }
+
+  #fetchedByAnother(open: BootSession, { protocol, address }: Requester): void {
+    const leftOut = this.#repeats.tell(`${open.id} another`);
+    if (leftOut === undefined) return;
+    const data = {
+      asked: formatIpv4(address),
+      expected: open.address === undefined ? null : formatIpv4(open.address),
+      ...(leftOut > 0 ? { leftOut } : {}),
+    };
+    this.#deps.sessions.event(
+      open,
+      protocol,
+      `${protocol}.script-without-nonce`,
+      `the script was fetched from ${data.asked}, which is not this machine: no nonce in it`,
+      data,
+      'warning',
+    );
   }
 
   /**

@@ -20,6 +20,7 @@ export interface PlannerOptions extends SitePolicy {
 /** Looks up what the pure decisions need, for one machine. */
 export class Planner {
   #options: PlannerOptions;
+  #configured = 0;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -29,8 +30,14 @@ export class Planner {
     return this.#options.identity;
   }
 
+  /** Grows with every change of what plans are made of, but for the machine's own session and address. */
+  get revision(): number {
+    return this.#options.state.revision + this.#configured;
+  }
+
   /** Holds from the next question on; all of it or nothing. */
   configure(policy: SitePolicy): void {
+    this.#configured += 1;
     this.#options = { ...this.#options, subnets: policy.subnets, unknown: policy.unknown };
   }
 

@@ -64,13 +64,16 @@ export async function answerScript(
       : file.kind === 'none'
         ? [`${file.status} ${file.reason}`, 'text/plain; charset=utf-8', `${file.reason}\n`]
         : ['404 only scripts are here', 'text/plain; charset=utf-8', 'only scripts are here\n'];
-  const text = `HTTP/1.1 ${status}\r\nDate: ${httpDate()}\r\nContent-Type: ${contentType}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n${head ? '' : body}`;
+  const length = Buffer.byteLength(body);
+  const text = `HTTP/1.1 ${status}\r\nDate: ${httpDate()}\r\nContent-Type: ${contentType}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${length}\r\nConnection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n${head ? '' : body}`;
   if (socket.destroyed) return false;
+  // Scripts are ASCII but for what people write into templates; one byte a letter is the faster way.
+  const letters = length === body.length ? 'latin1' : 'utf8';
   if (!keep) {
-    socket.end(text);
+    socket.end(text, letters);
     return false;
   }
-  if (!socket.write(text)) await drained(socket);
+  if (!socket.write(text, letters)) await drained(socket);
   return !socket.destroyed;
 }
 

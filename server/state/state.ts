@@ -33,6 +33,7 @@ export class State {
   readonly #byPort = new Map<string, Machine>();
   readonly #byAddress = new Map<Ipv4, Machine>();
   readonly #byDigest = new Map<Digest, Image>();
+  #revision = 0;
 
   constructor(snapshot: Snapshot, profiles: Iterable<Profile>) {
     for (const profile of profiles) this.profiles.set(profile.name, profile);
@@ -42,6 +43,11 @@ export class State {
     for (const image of snapshot.images) this.putImage(image);
     for (const observed of snapshot.observed) this.observed.set(observed.key, observed);
     for (const session of snapshot.sessions) this.sessions.set(session.key, session);
+  }
+
+  /** Grows with every change of desired state and images: what was made of them before is old. */
+  get revision(): number {
+    return this.#revision;
   }
 
   machineByMac(mac: Mac): Machine | undefined {
@@ -86,6 +92,7 @@ export class State {
 
   /** Takes over what the store has accepted. */
   applyChanges(changes: readonly Change[]): void {
+    this.#revision += 1;
     for (const change of changes) {
       switch (change.kind) {
         case 'machine':
@@ -105,6 +112,7 @@ export class State {
   }
 
   putImage(image: Image): void {
+    this.#revision += 1;
     const versions = this.images.get(image.name) ?? new Map<string, Image>();
     for (const [version, other] of versions) {
       const kept = other.tags.filter((tag) => !image.tags.includes(tag));
@@ -121,6 +129,7 @@ export class State {
   }
 
   removeImage(name: string, version: string): void {
+    this.#revision += 1;
     const versions = this.images.get(name);
     const image = versions?.get(version);
     versions?.delete(version);
