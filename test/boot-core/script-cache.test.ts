@@ -20,7 +20,9 @@ const nonceOf = (text: string): string => /anybios\.nonce=([0-9a-f]+)/.exec(text
 describe('a script that was rendered before is new after', () => {
   test('a change of its role', async () => {
     const before = await script();
-    core.state.applyChanges([{ kind: 'machine', name: 'node1', value: { ...machine, role: 'disk' } }]);
+    core.state.applyChanges([
+      { kind: 'machine', action: 'change', fields: ['role'], name: 'node1', value: { ...machine, role: 'disk' } },
+    ]);
     expect(await script()).not.toBe(before);
   });
 
@@ -28,9 +30,9 @@ describe('a script that was rendered before is new after', () => {
     const before = await script();
     const web = core.state.systems.get('web');
     if (web === undefined) throw new Error('the fixture has a system web');
-    core.state.applyChanges([{ kind: 'system', name: 'web', value: undefined }]);
+    core.state.applyChanges([{ kind: 'system', action: 'remove', fields: [], name: 'web' }]);
     expect(await script()).not.toBe(before);
-    core.state.applyChanges([{ kind: 'system', name: 'web', value: web }]);
+    core.state.applyChanges([{ kind: 'system', action: 'add', fields: [], name: 'web', value: web }]);
     expect(await script()).toBe(before);
   });
 
