@@ -34,6 +34,9 @@ export const OVERRIDABLE: Readonly<Record<string, Kind>> = {
   'dhcp.subnets.#.probe': 'text',
   'dhcp.subnets.#.leaseTime': 'text',
   'dhcp.subnets.#.loader': 'text',
+  'dhcp.subnets.#.downloads': 'number',
+  'downloads.atOnce': 'number',
+  'downloads.perSubnet': 'number',
   files: 'text',
   unknownMachines: 'text',
 };
@@ -76,7 +79,7 @@ export function readOverrides(
 }
 
 /** Names that can only be meant for the server: the first word is one of its keys. ANYBIOS_URL and ANYBIOS_TOKEN are the CLI's. */
-const OURS = /^ANYBIOS_(DATA|LISTEN|DHCP|FILES|UNKNOWN)/;
+const OURS = /^ANYBIOS_(DATA|LISTEN|DHCP|DOWNLOADS|FILES|UNKNOWN)/;
 
 /** The key with the number that stands in the name. */
 function indexed(name: string, key: string): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { DhcpOptionWords } from './domain/dhcp-options.js';
+import { DOWNLOAD_LIMITS } from './domain/download-limits.js';
 import { AnybiosError, invalid } from './domain/errors.js';
 import { type AddressRange, formatIpv4, type Ipv4, parseCidr, parseIpv4, parseRange } from './domain/ipv4.js';
 import { LOADERS } from './domain/role.js';
@@ -81,6 +82,8 @@ const routeText = parsed((text) => {
 }, 'NETWORK/PREFIX via ROUTER, e.g. 10.20.0.0/16 via 10.77.0.254');
 
 const address = parsed((text) => parseIpv4(text), 'an IPv4 address, e.g. 10.77.0.1');
+/** At least one: with none, machines would wait for ever. */
+const downloadsAtOnce = whole(1, 100_000);
 const port = whole(0, 65_535, ' (0 = any free port)');
 const folder = word(/^[^\0]+$/, 'the path of a folder');
 // Linux: at most 15 bytes (IFNAMSIZ), no slash, no space.
@@ -106,6 +109,7 @@ const subnet = strict({
   probe: probe.exactOptional(),
   leaseTime: parsed(parseDuration, DURATION).default(3600),
   loader: z.enum(LOADERS).exactOptional(),
+  downloads: downloadsAtOnce.exactOptional(),
 })
   .superRefine(({ ntp, routes, options = {} }, context) => {
     const twice = (key: 'ntp' | 'routes', code: number, given: unknown): void => {
@@ -146,10 +150,16 @@ const listen = strict({
 // `observe` unless told otherwise: a server that is only started never disturbs a network.
 const dhcp = strict({ mode: z.enum(DHCP_MODES).default('observe'), subnets: z.array(subnet).default([]) });
 
+const downloads = strict({
+  atOnce: downloadsAtOnce.default(DOWNLOAD_LIMITS.atOnce),
+  perSubnet: downloadsAtOnce.default(DOWNLOAD_LIMITS.perSubnet),
+});
+
 export const configSchema = strict({
   dataDir: folder.default('./data'),
   listen: listen.prefault({}),
   dhcp: dhcp.prefault({}),
+  downloads: downloads.prefault({}),
   files: folder.exactOptional(),
   unknownMachines: parsed(parseUnknown, UNKNOWN).default({ kind: 'localdisk' }),
 });

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { type Overrides, readOverrides, setAt } from './config-overrides.js';
 import { type ConfigFile, configSchema } from './config-schema.js';
 import { subnetProblems } from './config-subnets.js';
+import type { DownloadLimits } from './domain/download-limits.js';
 import { invalid } from './domain/errors.js';
 import { type Ipv4, parseIpv4 } from './domain/ipv4.js';
 import type { DhcpMode, Subnet, UnknownPolicy } from './domain/site.js';
@@ -25,6 +26,8 @@ export interface Config {
     readonly tftp: number;
   };
   readonly dhcp: { readonly mode: DhcpMode; readonly subnets: readonly Subnet[] };
+  /** Large downloads of machines at once. */
+  readonly downloads: DownloadLimits;
   /** Folder of the site's own files, absolute; absent: there is none. */
   readonly filesDir?: string;
   readonly unknown: UnknownPolicy;
@@ -90,6 +93,7 @@ function assemble(data: ConfigFile, file: string): Config {
     dataDir: resolve(folder, data.dataDir),
     listen: data.listen,
     dhcp: { mode, subnets: data.dhcp.subnets.map((subnet) => ({ ...subnet, mode: subnet.mode ?? mode })) },
+    downloads: data.downloads,
     ...(data.files === undefined ? {} : { filesDir: resolve(folder, data.files) }),
     unknown: data.unknownMachines,
   };

@@ -129,6 +129,7 @@ async function start(
     identity,
     subnets: config.dhcp.subnets,
     unknown: config.unknown,
+    downloads: config.downloads,
     key: await serverKey(store),
     files: {
       loaders: await shippedLoaders(assets),
@@ -182,7 +183,7 @@ async function start(
     },
     templateFault,
     clock,
-    moreMetrics: () => dhcpMetrics.lines(),
+    moreMetrics: () => [...dhcpMetrics.lines(), ...core.downloadQueue.metrics()],
     notReady: () => [...waitingFor].map((part) => `${part} is not listening yet`),
     closing: closing.signal,
     machineRoutes: [
@@ -249,8 +250,8 @@ async function start(
     const { subnets, mode } = next.dhcp;
     await dhcp.configure({ subnets, mode }, () => {
       leases.configure(subnets);
-      core.configure({ subnets, unknown: next.unknown });
-      current = { ...current, dhcp: next.dhcp, unknown: next.unknown };
+      core.configure({ subnets, unknown: next.unknown, downloads: next.downloads });
+      current = { ...current, dhcp: next.dhcp, unknown: next.unknown, downloads: next.downloads };
     });
     return keysToRestartFor(config, next);
   };

@@ -72,6 +72,7 @@ describe('a configuration', () => {
           },
         ],
       },
+      downloads: { atOnce: 100, perSubnet: 50 },
       filesDir: '/etc/anybios/files',
       unknown: { kind: 'localdisk' },
     });
@@ -83,6 +84,7 @@ describe('a configuration', () => {
       dataDir: '/etc/anybios/data',
       listen: { interfaces: ['eth1'], http: 8080, tftp: 69 },
       dhcp: { mode: 'observe', subnets: [] },
+      downloads: { atOnce: 100, perSubnet: 50 },
       unknown: { kind: 'localdisk' },
     });
   });
@@ -155,14 +157,14 @@ describe('a wrong configuration names the line, the key and what is allowed', ()
       'an unknown key, with the one that was meant',
       `${MINIMAL}datadir: ./x\n`,
       [
-        `${AT(2)}: datadir: unknown key (did you mean "dataDir"?); allowed: dataDir, listen, dhcp, files, unknownMachines`,
+        `${AT(2)}: datadir: unknown key (did you mean "dataDir"?); allowed: dataDir, listen, dhcp, downloads, files, unknownMachines`,
       ],
     ],
     [
       'an unknown key deep inside',
       DHCP('{ cidr: 10.0.0.0/24, gateway: 10.0.0.1 }'),
       [
-        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, loader`,
+        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, loader, downloads`,
       ],
     ],
     [
@@ -348,6 +350,9 @@ describe('overrides', () => {
       'dhcp.subnets.#.probe': '500ms',
       'dhcp.subnets.#.leaseTime': '2h',
       'dhcp.subnets.#.loader': 'shim',
+      'dhcp.subnets.#.downloads': '7',
+      'downloads.atOnce': '20',
+      'downloads.perSubnet': '5',
       files: '/srv/f',
       unknownMachines: 'discover',
     };
@@ -382,9 +387,11 @@ describe('overrides', () => {
             probeMs: 500,
             leaseSeconds: 7200,
             loader: 'shim',
+            downloads: 7,
           },
         ],
       },
+      downloads: { atOnce: 20, perSubnet: 5 },
       filesDir: '/srv/f',
       unknown: { kind: 'discover' },
     });
@@ -440,7 +447,7 @@ describe('files', () => {
     const text = readFileSync(`${packageRoot}/anybios.example.yaml`, 'utf8');
     const keys = new Set([
       ...Object.keys(OVERRIDABLE).map((key) => key.split('.').at(-1) ?? ''),
-      ...['listen', 'dhcp', 'subnets', 'pools', 'options', 'bootFiles'],
+      ...['listen', 'dhcp', 'subnets', 'pools', 'options', 'bootFiles', 'downloads'],
     ]);
     // A key with a default is shown with it; one that does nothing unless it is set may be shown in a comment.
     const shown = [...text.matchAll(/^ *(# )?(?:- )?([A-Za-z]+):/gm)].flatMap(([, comment, key = '']) =>

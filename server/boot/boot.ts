@@ -18,6 +18,7 @@ import type {
   TransferReport,
 } from './contract.js';
 import { DhcpSteps } from './dhcp-steps.js';
+import type { DownloadQueue } from './download-queue.js';
 import type { BootLog, EventLog } from './event-log.js';
 import { MachineScript } from './machine-script.js';
 import { createNameSpace, type NameSpaceDeps } from './name-space.js';
@@ -37,6 +38,7 @@ export interface BootDeps {
   readonly claims: Claims;
   readonly planner: Planner;
   readonly events: EventLog;
+  readonly downloadQueue: DownloadQueue;
   readonly log: BootLog;
   readonly clock: () => number;
   readonly renderProfile: RenderProfile;

@@ -1,3 +1,4 @@
+import type { DownloadLimits } from '../domain/download-limits.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import type { Snapshot, Store } from '../domain/ports.js';
@@ -7,6 +8,8 @@ import { Boot } from './boot.js';
 import { Claimants } from './claimants.js';
 import { Claims } from './claims.js';
 import { ControlDoors } from './control-doors.js';
+import { DownloadQueue } from './download-queue.js';
+import { Downloads } from './downloads.js';
 import { type BootLog, EventLog } from './event-log.js';
 import { MachineReports } from './machine-reports.js';
 import type { NameSpaceDeps } from './name-space.js';
@@ -25,6 +28,7 @@ export interface BootCoreOptions {
   readonly identity: ServerIdentity;
   readonly subnets: readonly Subnet[];
   readonly unknown: UnknownPolicy;
+  readonly downloads?: DownloadLimits;
   /** Secret of this server, from which nonces and credentials are derived. */
   readonly key: string;
   readonly files: Omit<NameSpaceDeps, 'identity' | 'script'>;
@@ -48,6 +52,8 @@ export interface BootCore {
   readonly systems: SystemReports;
   readonly definitions: SystemDefinitions;
   readonly doors: ControlDoors;
+  readonly downloads: Downloads;
+  readonly downloadQueue: DownloadQueue;
   readonly claims: Claims;
   readonly sessions: Sessions;
   readonly events: EventLog;
@@ -70,12 +76,18 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   });
   const common = { state, sessions, observations, planner, log, clock };
   const { renderProfile, files, neighbour } = options;
-  const boot = new Boot({ ...common, claims, events, renderProfile, files, neighbour });
+  const downloadQueue = new DownloadQueue({
+    clock,
+    limits: options.downloads,
+    goesOn: (key, session) => sessions.goesOn(key, session),
+  });
+  const boot = new Boot({ ...common, downloadQueue, claims, events, renderProfile, files, neighbour });
   const claimants = new Claimants(common);
   const systems = new SystemReports({ ...common, claims, claimants, renewLease: options.renewLease });
-  const reports = new MachineReports({ ...common, claims, claimants, events, systems });
+  const reports = new MachineReports({ ...common, downloadQueue, claims, claimants, events, systems });
   const definitions = new SystemDefinitions(claimants, planner, options.renderText);
   const doors = new ControlDoors({ ...common, claimants, keys: options.controlKeys ?? (() => []) });
+  const downloads = new Downloads(claimants, planner, sessions, downloadQueue);
   const views = new Views({
     ...common,
     boot,
@@ -91,9 +103,14 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     systems,
     definitions,
     doors,
+    downloads,
+    downloadQueue,
     claims,
     sessions,
     events,
-    configure: (policy) => planner.configure(policy),
+    configure: (policy) => {
+      planner.configure(policy);
+      if (policy.downloads !== undefined) downloadQueue.configure(policy.downloads);
+    },
   };
 }

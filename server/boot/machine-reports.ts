@@ -6,6 +6,7 @@ import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { Observed } from '../domain/machine.js';
 import type { Claimants } from './claimants.js';
 import type { Claims } from './claims.js';
+import type { DownloadQueue } from './download-queue.js';
 import type { EventLog } from './event-log.js';
 import { type AnswerLines, count, dataOf, fileLines, type Lines, one, TEXT_LIMIT, word } from './machine-lines.js';
 import type { Observations } from './observations.js';
@@ -20,6 +21,7 @@ export interface MachineReportsDeps {
   readonly planner: Planner;
   readonly claimants: Claimants;
   readonly systems: SystemReports;
+  readonly downloadQueue: DownloadQueue;
   readonly events: EventLog;
   readonly clock: () => number;
 }
@@ -123,6 +125,8 @@ export class MachineReports {
       sessions.fail(sessions.step(session, { stage }), source, failureOf(stage, message ?? 'no reason given'));
       return;
     }
+    if (step === 'fetching') this.#deps.downloadQueue.alive(session.key);
+    if (stage === 'rootfs' && step === 'mounted') this.#deps.downloadQueue.done(session.key);
     if (stage === 'rootfs' && step === 'fetching') return this.#progress(session, lines);
     if (stage === 'systems' && step === 'handed-over')
       return await this.#deps.systems.handedOver(claim, session, lines);

@@ -1,5 +1,6 @@
 import { type Assignment, decideAssignment } from '../decide/assignment.js';
 import { type BootPlan, decideBootPlan } from '../decide/boot-plan.js';
+import type { DownloadLimits } from '../domain/download-limits.js';
 import { contains, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macDashed } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
@@ -10,6 +11,7 @@ import type { State } from '../state/state.js';
 export interface SitePolicy {
   readonly subnets: readonly Subnet[];
   readonly unknown: UnknownPolicy;
+  readonly downloads?: DownloadLimits;
 }
 
 export interface PlannerOptions extends SitePolicy {

@@ -70,6 +70,12 @@ export class Sessions {
     return [this.of(key), this.#replaced.get(key), this.#promised.get(key)].find((session) => session?.id === id);
   }
 
+  /** Whether this boot has not ended and no other has taken its place; one that a newer DISCOVER replaced may well go on. */
+  goesOn(key: string, id: string): boolean {
+    const session = this.claimed(key, id);
+    return session !== undefined && (session.closedAt === undefined || this.of(key)?.id !== id);
+  }
+
   /** Its machine has claimed it, so it is the one that really boots: again the newest, if a DISCOVER had opened another. */
   resume(session: BootSession): BootSession {
     const { key, id } = session;

@@ -6,6 +6,7 @@ import type { Json } from '../domain/event.js';
 import { formatIpv4 } from '../domain/ipv4.js';
 import type { State } from '../state/state.js';
 import type { BootFile, Requester, TransferReport } from './contract.js';
+import type { DownloadQueue } from './download-queue.js';
 import type { EventLog } from './event-log.js';
 import { isRoutineMiss } from './name-space.js';
 import type { Planner } from './planner.js';
@@ -21,6 +22,7 @@ export interface TransfersDeps {
   readonly planner: Planner;
   readonly events: EventLog;
   readonly proxy: ProxyMemory;
+  readonly downloadQueue: DownloadQueue;
 }
 
 /** What the transfers of files say of a boot. */
@@ -38,6 +40,7 @@ export class Transfers {
       if (report.phase === 'failed') this.refusedName(report.requester, report.name, report.reason ?? 'broke off');
       return;
     }
+    if (report.phase === 'progress') this.#deps.downloadQueue.alive(session.key);
     const base = report.name.replace(/\/+$/, '').split('/');
     const last = (base.at(-1) ?? '').toLowerCase();
     const digest = base.find((segment) => /^[0-9a-f]{64}$/.test(segment));

@@ -19,7 +19,15 @@ export const bootSchema = z.object({
   stage: z.string(),
   outcome: z.string(),
   diagnosis: z.object({ name: z.string(), message: z.string(), remedy: z.string() }).optional(),
-  progress: z.object({ file: z.string(), bytes: z.number(), total: z.number() }).optional(),
+  progress: z
+    .object({
+      file: z.string(),
+      bytes: z.number(),
+      total: z.number(),
+      place: z.number().optional(),
+      waiting: z.number().optional(),
+    })
+    .optional(),
   stages: z.record(z.string(), time),
   openedAt: time,
   lastStepAt: time,

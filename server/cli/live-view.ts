@@ -12,13 +12,22 @@ export interface LiveMachine {
   readonly systems: readonly { readonly name: string; readonly state: string }[];
 }
 
+interface LiveProgress {
+  readonly file: string;
+  readonly bytes: number;
+  readonly total: number;
+  /** In the queue of large downloads, of so many that wait. */
+  readonly place?: number | undefined;
+  readonly waiting?: number | undefined;
+}
+
 export interface LiveBoot {
   readonly stage: string;
   readonly outcome: string;
   readonly openedAt: number;
   /** The last thing heard of this boot: the clock of an ended boot stops here. */
   readonly lastStepAt?: number | undefined;
-  readonly progress?: { readonly file: string; readonly bytes: number; readonly total: number } | undefined;
+  readonly progress?: LiveProgress | undefined;
   readonly diagnosis?: { readonly name: string; readonly message: string; readonly remedy: string } | undefined;
 }
 
@@ -82,12 +91,10 @@ function detailOf(machine: LiveMachine, boot: LiveBoot): string {
   }
 }
 
-/** `rootfs 3.2/7.9 MiB 40 %`. */
-export function progressText(progress: {
-  readonly file: string;
-  readonly bytes: number;
-  readonly total: number;
-}): string {
+/** `rootfs 3.2/7.9 MiB 40 %`, or `rootfs waits, place 12 of 40`. */
+export function progressText(progress: LiveProgress): string {
+  if (progress.place !== undefined)
+    return `${progress.file} waits, place ${progress.place} of ${progress.waiting ?? progress.place}`.trim();
   const share = `${formatBytesOf(progress.bytes, progress.total)} ${percentOf(progress.bytes, progress.total)} %`;
   return progress.file === '' ? share : `${progress.file} ${share}`;
 }

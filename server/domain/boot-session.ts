@@ -19,6 +19,9 @@ export interface Progress {
   readonly file: string;
   readonly bytes: number;
   readonly total: number;
+  /** In the queue of large downloads, from 1, of `waiting`: nothing is being loaded yet. */
+  readonly place?: number;
+  readonly waiting?: number;
 }
 
 /** One power-on of one machine. */

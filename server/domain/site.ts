@@ -26,6 +26,8 @@ export interface Subnet {
   /** How long to ask the wire whether a new address is in use before it is offered; absent: not at all. */
   readonly probeMs?: number;
   readonly loader?: 'auto' | 'snponly' | 'ipxe' | 'shim';
+  /** Machines that load something large at once; absent: `downloads.perSubnet`. */
+  readonly downloads?: number;
 }
 
 /** What an unknown machine gets (governs boot information only). */

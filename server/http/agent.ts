@@ -5,6 +5,7 @@ import express, { type Request, type Response, Router } from 'express';
 import { pack } from 'tar-stream';
 import type { Claims } from '../boot/claims.js';
 import type { ControlDoors } from '../boot/control-doors.js';
+import type { Downloads } from '../boot/downloads.js';
 import type { AnswerLines, Lines } from '../boot/machine-lines.js';
 import type { MachineReports } from '../boot/machine-reports.js';
 import type { RenderedFile, SystemDefinitions } from '../boot/system-definitions.js';
@@ -26,6 +27,7 @@ export interface AgentDeps {
   readonly systems: SystemReports;
   readonly definitions: SystemDefinitions;
   readonly doors: ControlDoors;
+  readonly downloads: Downloads;
   readonly log: { error(data: object, message: string): void };
   /** Default 15 s. */
   readonly bodyMilliseconds?: number;
@@ -33,7 +35,7 @@ export interface AgentDeps {
 
 /** The machine protocol, `/agent/v1` (docs/booting.md): lines of text, because stage 1 is busybox ash. */
 export function agentRoutes(deps: AgentDeps): Router {
-  const { claims, reports, systems, definitions, doors, log, bodyMilliseconds = BODY_MILLISECONDS } = deps;
+  const { claims, reports, systems, definitions, doors, downloads, log, bodyMilliseconds = BODY_MILLISECONDS } = deps;
   const router = Router();
   const readBody = express.raw({ type: () => true, limit: MAX_BODY });
   router.use((request, response, next) => {
@@ -87,6 +89,10 @@ export function agentRoutes(deps: AgentDeps): Router {
   router.get(
     '/next',
     answer(async (request) => reports.next(await authenticated(request))),
+  );
+  router.post(
+    '/turn',
+    answer(async (request) => downloads.turn(await authenticated(request), parseLines(request.body))),
   );
   router.post(
     '/control',

@@ -34,7 +34,13 @@ export const bootSchema = z
     outcome: z.enum(['running', 'succeeded', 'failed', 'stalled']),
     diagnosis: z.object({ name: z.string(), message: z.string(), remedy: z.string() }).optional(),
     progress: z
-      .object({ file: z.string(), bytes: z.number(), total: z.number() })
+      .object({
+        file: z.string(),
+        bytes: z.number(),
+        total: z.number(),
+        place: z.number().optional().meta({ description: 'In the queue of large downloads, from 1.' }),
+        waiting: z.number().optional().meta({ description: 'How many machines wait in it.' }),
+      })
       .optional()
       .meta({ description: 'What is being loaded now, in bytes.' }),
     stages: z.partialRecord(z.enum(BOOT_STAGES), isoSchema).meta({ description: 'When each stage was entered.' }),

@@ -48,12 +48,17 @@ export function createBootView() {
     }
     const stage = t(`stage_${boot.stage}`);
     stageName.textContent = boot.outcome === 'running' ? stage : `${stage} · ${t(boot.outcome)}`;
-    progress.textContent =
-      loading === undefined ? '' : `${percent} %  ${bytes(loading.bytes)} / ${bytes(loading.total)}  ${loading.file}`;
+    progress.textContent = loading === undefined ? '' : loadingText(loading, percent);
     bar.setAttribute('aria-label', `${t('stageOf', { stage, number: reached + 1 })}, ${t(boot.outcome)}`);
     tick();
   };
   return { root, show, tick };
+}
+
+/** What is being loaded, or where it stands in the queue of downloads. */
+function loadingText({ file, bytes: loaded, total, place, waiting }, percent) {
+  if (place !== undefined) return t('queued', { file, place, waiting: waiting ?? place });
+  return `${percent} %  ${bytes(loaded)} / ${bytes(total)}  ${file}`;
 }
 
 /** A boot that goes on, or is stuck, counts up to now; one that succeeded or failed stands still. */

@@ -33,6 +33,7 @@ const TEXTS = {
     timelineTitle: 'Timeline',
     noBoots: 'This machine has not booted since the server knows it.',
     noEvents: 'No event was recorded for this boot.',
+    queued: '{file} waits, place {place} of {waiting}',
     running: 'running',
     succeeded: 'succeeded',
     failed: 'failed',

@@ -5,6 +5,7 @@ import type { DhcpFacts, DhcpStep } from '../../server/boot/contract.js';
 import { type BootCore, createBootCore } from '../../server/boot/create-boot-core.js';
 import type { Lines } from '../../server/boot/machine-lines.js';
 import type { Digest } from '../../server/domain/digest.js';
+import type { DownloadLimits } from '../../server/domain/download-limits.js';
 import type { BootEvent } from '../../server/domain/event.js';
 import type { Image, ImagePart } from '../../server/domain/image.js';
 import { type Ipv4, parseCidr, parseIpv4 } from '../../server/domain/ipv4.js';
@@ -78,6 +79,7 @@ export async function startCore(
     readonly now?: number;
     readonly machines?: readonly Machine[];
     readonly neighbour?: (address: Ipv4) => Mac | undefined;
+    readonly downloads?: DownloadLimits;
   } = {},
 ): Promise<TestCore> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'anybios-core-'));
@@ -133,6 +135,7 @@ export async function startCore(
       },
     ],
     unknown: options.unknown ?? { kind: 'localdisk' },
+    ...(options.downloads === undefined ? {} : { downloads: options.downloads }),
     key: 'a key of the test',
     files: {
       loaders: new Map([

@@ -10,6 +10,8 @@ export class SceneMachine {
   readonly #mac: Mac;
   readonly #address: Ipv4;
   #claim: Claim | undefined;
+  /** What its stage 1 has after the claim. */
+  credential = '';
 
   constructor(core: TestCore, mac: Mac, address: Ipv4) {
     this.#core = core;
@@ -59,8 +61,16 @@ export class SceneMachine {
       lines({ nonce, 'claim-id': `claim-of-${macDashed(this.#mac)}`, secureboot: 'none' }),
       this.wait(2000).#address,
     );
-    this.#claim = await this.#core.claims.authenticate(answerValue(answer, 'credential'));
+    this.credential = answerValue(answer, 'credential');
+    this.#claim = await this.#core.claims.authenticate(this.credential);
     return this;
+  }
+
+  /** Asks for its turn to load something large: `go`, or `3 of 5`. */
+  turn(bytes = 100 << 20): string {
+    const answer = this.#core.downloads.turn(this.#claimed(), lines({ file: 'rootfs.squashfs', bytes: String(bytes) }));
+    if (answerValue(answer, 'turn') === 'go') return 'go';
+    return `${answerValue(answer, 'place')} of ${answerValue(answer, 'waiting')}`;
   }
 
   async report(values: Readonly<Record<string, string>>): Promise<this> {

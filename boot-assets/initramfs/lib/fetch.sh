@@ -52,6 +52,32 @@ fetch_once() {
 	return 1
 }
 
+# await_turn NAME BYTES: waits in the server's queue of large downloads (docs/booting.md, "The queue of downloads") and says its
+# place. Nobody waits for a server that does not answer, or knows no queue: the download itself tells what is wrong.
+await_turn() {
+	local name=$1 bytes=$2 answer="$anybios_run/turn.$$" place told='' seconds
+	[ -n "${server-}" ] && [ -r "$anybios_run/credential" ] || return 0
+	{
+		kv file "$name"
+		kv bytes "$bytes"
+		kv uptime-ms "$(uptime_ms)"
+	} >"$answer.body"
+	while http_limit=5 agent POST turn "$answer" "$answer.body" && [ "$(kv_get "$answer" turn)" = wait ]; do
+		place="place $(kv_get "$answer" place) of $(kv_get "$answer" waiting)"
+		if [ "$place" != "$told" ]; then
+			say "$name: waiting for its turn, $place in the queue; $(kv_get "$answer" running) machines are loading"
+			told=$place
+		fi
+		seconds=$(kv_get "$answer" seconds 5)
+		case $seconds in
+		'' | *[!0-9]* | ???*) seconds=5 ;;
+		esac
+		sleep "$seconds"
+	done
+	[ -z "$told" ] || say "$name: the waiting is over"
+	rm -f "$answer" "$answer.body" "$answer.messages"
+}
+
 # fetch URL FILE TOTAL NOTIFY...: until FILE has TOTAL bytes; what an earlier try left is gone on with. `reason` says why not.
 fetch() {
 	local url=$1 file=$2 total=$3 before after tries=0
@@ -64,6 +90,8 @@ fetch() {
 			before=0
 		fi
 		[ "$before" -lt "$total" ] || break
+		# Before every try: a server that started again has forgotten whose turn it was.
+		await_turn "${url##*/}" "$((total - before))"
 		fetch_once "$url" "$file" "$total" "$@" && http_error='the file ended early'
 		after=$(file_size "$file")
 		[ "$after" -ne "$total" ] || break
