@@ -39,7 +39,7 @@ async function serve(): Promise<void> {
     address: '127.0.0.1',
     port: 0,
     imagesDir: dir,
-    answerBoot: async () => ({ kind: 'none', code: 'not_found', reason: 'not here' }),
+    answerBoot: async () => ({ kind: 'none', status: 404, reason: 'not here' }),
     onTransfer: (report) => core.boot.transfer(report),
     log,
   });
