@@ -214,7 +214,7 @@ async function start(
   waitingFor.delete('HTTP');
 
   const tftp = createTftpServer({
-    address: formatIpv4(identity.address),
+    addresses: [formatIpv4(identity.address)],
     port: config.listen.tftp,
     boot: core.boot,
     log: log.child({ part: 'tftp' }),

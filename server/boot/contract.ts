@@ -80,7 +80,9 @@ export interface DhcpBoot {
 /** Who asks for a file. */
 export interface Requester {
   readonly protocol: 'tftp' | 'http';
+  /** 0.0.0.0 when the request came over IPv6: machines are known by their IPv4 address. */
   readonly address: Ipv4;
+  readonly ipv6?: string;
 }
 
 /**

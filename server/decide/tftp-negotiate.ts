@@ -12,7 +12,10 @@ export interface NegotiationLimits {
   readonly windowSize: number;
 }
 
-const NEGOTIATION_LIMITS: NegotiationLimits = { blockSize: LARGEST_BLOCK_SIZE, windowSize: 64 };
+/** What is sent without waiting must fit into the receive buffer of a small client: the largest blocks get smaller windows. */
+const WINDOW_BYTES = 512 * 1024;
+
+export const NEGOTIATION_LIMITS: NegotiationLimits = { blockSize: LARGEST_BLOCK_SIZE, windowSize: 64 };
 
 /** What both sides keep to in one transfer. */
 export interface TransferTerms {
@@ -53,13 +56,16 @@ export function negotiate(
     switch (option) {
       case 'blksize':
         if (number < SMALLEST_BLOCK_SIZE) break;
-        // A smaller value than asked is ours to choose (RFC 2348).
-        blockSize = Math.min(number, limits.blockSize);
+        blockSize = blockSizeOf(asked, limits);
         accepted.push({ name, value: String(blockSize) });
         break;
       case 'windowsize':
         if (number < 1 || number > 65_535) break;
-        windowSize = Math.min(number, limits.windowSize);
+        windowSize = Math.min(
+          number,
+          limits.windowSize,
+          Math.max(1, Math.floor(WINDOW_BYTES / blockSizeOf(asked, limits))),
+        );
         accepted.push({ name, value: String(windowSize) });
         break;
       case 'timeout':
@@ -77,6 +83,13 @@ export function negotiate(
     }
   }
   return { blockSize, windowSize, accepted, ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) };
+}
+
+/** A smaller value than asked is ours to choose (RFC 2348). The first mention counts. */
+function blockSizeOf(asked: readonly TftpOption[], limits: NegotiationLimits): number {
+  const value = asked.find(({ name }) => name.toLowerCase() === 'blksize')?.value ?? '';
+  const number = wholeNumber(value);
+  return number === undefined || number < SMALLEST_BLOCK_SIZE ? DEFAULT_BLOCK_SIZE : Math.min(number, limits.blockSize);
 }
 
 function wholeNumber(value: string): number | undefined {

@@ -5,8 +5,8 @@ import type { TransferTerms } from './tftp-negotiate.js';
 export interface TransferTiming {
   /** Before the round trip has been measured. */
   readonly first: number;
-  /** A measured time-out is never shorter: a client may be busy writing. */
-  readonly shortest: number;
+  /** What is waited beyond the usual round trip at least: computers pause. */
+  readonly margin: number;
   /** Doubling stops here. */
   readonly longest: number;
   /** Resends in a row to a client that has answered. */
@@ -17,12 +17,16 @@ export interface TransferTiming {
 
 /** A client that asked for an interval of up to 255 s and never answered must not keep its transfer for a quarter of an hour. */
 const UNANSWERED_LONGEST = 10_000;
+/** So many resends of the first blocks, and it is no accident any more: they do not fit through the path. */
+const SUSPICIOUS_RESENDS = 5;
+/** Every path carries blocks of this many bytes (RFC 1350), so smaller ones are not suspected. */
+const ALWAYS_FITS = 512;
 
 export const TRANSFER_TIMING: TransferTiming = {
   first: 1000,
-  shortest: 100,
+  margin: 20,
   longest: 4000,
-  resends: 8,
+  resends: 10,
   resendsUnanswered: 3,
 };
 
@@ -48,9 +52,20 @@ export interface TransferState {
   readonly resends: number;
   /** When `sent` went out. */
   readonly sentAt: number;
-  readonly roundTrip?: { readonly smoothed: number; readonly variance: number };
+  /** When the client has been silent for too long; a `timeout` event is due then. */
+  readonly deadline: number;
+  /** The usual round trip and how far it varies, ms (RFC 6298); -1 = not measured yet. */
+  readonly roundTrip: number;
+  readonly variation: number;
+  /** ACKs that blocks sent a second time may cause, and until when they are expected. */
+  readonly echoes: number;
+  readonly echoesUntil: number;
+  /** The newest block that the client had when its repeated ACK was believed. */
+  readonly hurriedAt: number;
+  /** The blocks seem to be too large for the path. */
+  readonly suspected: boolean;
   /** Why the last datagram could not be sent, if it could not. */
-  readonly sendProblem?: string;
+  readonly sendProblem: string | undefined;
 }
 
 /** `at`: milliseconds on any clock that never goes back. */
@@ -58,6 +73,8 @@ export type TransferEvent =
   | { readonly kind: 'start'; readonly at: number }
   | { readonly kind: 'ack'; readonly block: number; readonly at: number }
   | { readonly kind: 'timeout'; readonly at: number }
+  /** The blocks of the last step go out only now: the disk was slow. */
+  | { readonly kind: 'sent-late'; readonly at: number }
   /** The client's ERROR packet. */
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
   /** The operating system refused a datagram. Counts as lost on the way, but says why. */
@@ -73,14 +90,16 @@ export type TransferAction =
   /** Blocks `first` to `first + count - 1`. */
   | { readonly kind: 'send-data'; readonly first: number; readonly count: number }
   | { readonly kind: 'send-error'; readonly code: TftpErrorCode; readonly message: string }
-  /** Replaces the timer that runs. */
-  | { readonly kind: 'set-timer'; readonly milliseconds: number }
+  /** What is now believed of the path: whether it carries blocks of this size (bytes). */
+  | { readonly kind: 'path'; readonly blockSize: number; readonly fits: boolean }
   | { readonly kind: 'end'; readonly outcome: TransferOutcome; readonly reason?: string };
 
 export interface TransferStep {
   readonly state: TransferState;
   readonly actions: readonly TransferAction[];
 }
+
+const NOTHING: readonly TransferAction[] = [];
 
 export function newTransfer(terms: TransferTerms, size: number, timing = TRANSFER_TIMING): TransferState {
   return {
@@ -94,6 +113,14 @@ export function newTransfer(terms: TransferTerms, size: number, timing = TRANSFE
     answered: false,
     resends: 0,
     sentAt: 0,
+    deadline: 0,
+    roundTrip: -1,
+    variation: 0,
+    echoes: 0,
+    echoesUntil: 0,
+    hurriedAt: -1,
+    suspected: false,
+    sendProblem: undefined,
   };
 }
 
@@ -110,10 +137,12 @@ export function stepTransfer(state: TransferState, event: TransferEvent): Transf
       return acknowledge(state, event.block, event.at);
     case 'timeout':
       return resend(state, event.at);
+    case 'sent-late':
+      return { state: { ...state, sentAt: event.at, deadline: event.at + timeoutOf(state) }, actions: NOTHING };
     case 'error':
       return clientError(state, event.code, event.message);
     case 'send-failed':
-      return { state: { ...state, sendProblem: event.reason }, actions: [] };
+      return { state: { ...state, sendProblem: event.reason }, actions: NOTHING };
     case 'abandon':
       return { state, actions: abandon(event.reason, event.silent === true) };
   }
@@ -124,32 +153,65 @@ function abandon(reason: string, silent: boolean): readonly TransferAction[] {
   return silent ? [end] : [{ kind: 'send-error', code: TFTP_ERROR.notDefined, message: reason }, end];
 }
 
-/**
- * Only an ACK of a block that is on its way moves the transfer. Any other is a duplicate or out of order and causes nothing: to
- * answer it with data would double every packet from there on (RFC 1123, section 4.2.3.1, "Sorcerer's Apprentice"). What got
- * lost is resent by the timer alone.
- */
+/** Only an ACK of a block that is on its way moves the transfer; of the others, few cause anything. */
 function acknowledge(state: TransferState, block: number, at: number): TransferStep {
   const ahead = (block - state.acknowledged) & 0xffff;
-  if (ahead === 0 || ahead > state.sent - state.acknowledged) return { state, actions: [] };
+  if (ahead === 0) return repeatedAck(state, at);
+  if (ahead > state.sent - state.acknowledged) return { state, actions: NOTHING };
   const acknowledged = state.acknowledged + ahead;
+  let { roundTrip, variation } = state;
   // A resent block does not tell which of its sendings was answered (Karn's rule).
-  const measured = state.resends === 0 ? measure(state, at - state.sentAt) : undefined;
-  const { sendProblem: _, ...rest } = state;
+  if (state.resends === 0 && (acknowledged > state.repeatedTo || state.repeatedTo === 0)) {
+    const sample = at - state.sentAt;
+    // RFC 6298, section 2.
+    variation = roundTrip < 0 ? sample / 2 : variation * 0.75 + Math.abs(roundTrip - sample) * 0.25;
+    roundTrip = roundTrip < 0 ? sample : roundTrip * 0.875 + sample * 0.125;
+  }
+  const fitsAfterAll = state.suspected && acknowledged > 0;
   const next: TransferState = {
-    ...rest,
+    ...state,
     acknowledged,
     answered: true,
     resends: 0,
-    ...(measured === undefined ? {} : { roundTrip: measured }),
+    roundTrip,
+    variation,
+    suspected: state.suspected && !fitsAfterAll,
+    sendProblem: undefined,
   };
-  if (acknowledged === next.lastBlock) return { state: next, actions: [{ kind: 'end', outcome: 'sent' }] };
-  if (acknowledged === next.sent) return sendNext(next, at);
-  return acknowledged < next.repeatedTo ? sendMore(next, at) : sendAgain(next, at);
+  const step = afterAck(next, at);
+  if (!fitsAfterAll) return step;
+  const path: TransferAction = { kind: 'path', blockSize: state.terms.blockSize, fits: true };
+  return { ...step, actions: [path, ...step.actions] };
+}
+
+function afterAck(state: TransferState, at: number): TransferStep {
+  if (state.acknowledged === state.lastBlock) return { state, actions: [{ kind: 'end', outcome: 'sent' }] };
+  if (state.acknowledged === state.sent) return sendNext(state, at);
+  return state.acknowledged < state.repeatedTo ? sendMore(state, at) : sendAgain(state, at);
+}
+
+/**
+ * The client says again what it has. In lock-step that causes nothing, or a doubled packet would double all that follow (RFC 1123,
+ * section 4.2.3.1); what got lost is resent by the timer, and only where that waits long by now the client may hurry it. With
+ * windows it means that the first block of the window got lost, and to wait for the timer would cost several round trips. But
+ * clients say it, too, for each block that comes twice: such echoes are not believed, and never the same ACK a third time.
+ */
+function repeatedAck(state: TransferState, at: number): TransferStep {
+  const { acknowledged, sent, roundTrip, terms } = state;
+  if (acknowledged < 0 || roundTrip < 0 || sent === acknowledged) return { state, actions: NOTHING };
+  if (terms.windowSize === 1) {
+    const patience = timeoutOf(state, 0);
+    return at - state.sentAt < patience ? { state, actions: NOTHING } : sendAgain(state, at);
+  }
+  if (state.echoes > 0 && at <= state.echoesUntil) {
+    return { state: { ...state, echoes: state.echoes - 1 }, actions: NOTHING };
+  }
+  if (state.hurriedAt === acknowledged || at - state.sentAt < roundTrip / 4) return { state, actions: NOTHING };
+  return sendAgain({ ...state, hurriedAt: acknowledged }, at);
 }
 
 function resend(state: TransferState, at: number): TransferStep {
-  if (state.resends < resendLimit(state)) return sendAgain({ ...state, resends: state.resends + 1 }, at);
+  if (state.resends < resendLimit(state)) return sendAgain(state, at, state.resends + 1);
   if (state.answered && state.sent === state.lastBlock) {
     // Clients leave as soon as they have the last block, so its ACK is sent once; when that one got lost, nobody repeats it.
     return { state, actions: [{ kind: 'end', outcome: 'sent', reason: 'the last block was not acknowledged' }] };
@@ -178,47 +240,63 @@ function clientError(state: TransferState, code: number, message: string): Trans
 }
 
 /**
- * An ACK from inside the window: a block after it got lost, and the client waits for a window that starts there (RFC 7440,
- * section 4). Once a window only: the blocks that it has by now come a second time, each of them makes it repeat its ACK, and
- * sending again for each of those would never end.
+ * The client waits for a window that starts after its newest block (RFC 7440, section 4). Once a window only: the blocks that it has
+ * by now come a second time, each of them makes it repeat its ACK, and sending again for each of those would never end.
  */
-function sendAgain(state: TransferState, at: number): TransferStep {
-  const step = sendNext(state, at);
-  return { ...step, state: { ...step.state, repeatedTo: step.state.sent } };
+function sendAgain(state: TransferState, at: number, resends = state.resends): TransferStep {
+  const suspected = state.suspected || looksTooLarge(state, resends);
+  const step = sendNext(
+    resends === state.resends && suspected === state.suspected ? state : { ...state, resends, suspected },
+    at,
+  );
+  const echoesUntil = at + 2 * Math.max(state.roundTrip, 0) + state.timing.margin;
+  const echoes = Math.max(state.sent - state.acknowledged, 0);
+  const next = { ...step.state, repeatedTo: step.state.sent, echoes, echoesUntil };
+  if (suspected === state.suspected) return { state: next, actions: step.actions };
+  const path: TransferAction = { kind: 'path', blockSize: state.terms.blockSize, fits: false };
+  return { state: next, actions: [path, ...step.actions] };
+}
+
+/** The OACK came through and was answered, but of the blocks, which are larger, not one was. */
+function looksTooLarge({ acknowledged, answered, terms, size }: TransferState, resends: number): boolean {
+  const largest = Math.min(terms.blockSize, size);
+  return answered && acknowledged === 0 && resends >= SUSPICIOUS_RESENDS && largest > ALWAYS_FITS;
 }
 
 /** The client's window has moved, so it waits for blocks that were not sent at all. */
 function sendMore(state: TransferState, at: number): TransferStep {
+  const deadline = at + timeoutOf(state);
   const to = Math.min(state.acknowledged + state.terms.windowSize, state.lastBlock);
-  const timer: TransferAction = { kind: 'set-timer', milliseconds: timeoutOf(state) };
-  if (to <= state.sent) return { state, actions: [timer] };
+  if (to <= state.sent) return { state: { ...state, deadline }, actions: NOTHING };
   const data: TransferAction = { kind: 'send-data', first: state.sent + 1, count: to - state.sent };
-  return { state: { ...state, sent: to, sentAt: at }, actions: [data, timer] };
+  return { state: { ...state, sent: to, sentAt: at, deadline }, actions: [data] };
 }
 
 /** The OACK, or the window after the newest acknowledged block. */
 function sendNext(state: TransferState, at: number): TransferStep {
-  const timer: TransferAction = { kind: 'set-timer', milliseconds: timeoutOf(state) };
+  const deadline = at + timeoutOf(state);
   if (state.acknowledged < 0) {
     const { accepted } = state.terms;
-    return { state: { ...state, sent: 0, sentAt: at }, actions: [{ kind: 'send-oack', options: accepted }, timer] };
+    return {
+      state: { ...state, sent: 0, sentAt: at, deadline },
+      actions: [{ kind: 'send-oack', options: accepted }],
+    };
   }
-  const first = state.acknowledged + 1;
   const sent = Math.min(state.acknowledged + state.terms.windowSize, state.lastBlock);
   return {
-    state: { ...state, sent, sentAt: at },
-    actions: [{ kind: 'send-data', first, count: sent - state.acknowledged }, timer],
+    state: { ...state, sent, sentAt: at, deadline },
+    actions: [{ kind: 'send-data', first: state.acknowledged + 1, count: sent - state.acknowledged }],
   };
 }
 
 /** The client's own interval if it asked for one (RFC 2349: without back-off), else from the measured round trip, doubled each time. */
-function timeoutOf({ terms, timing, roundTrip, resends, answered }: TransferState): number {
+function timeoutOf(state: TransferState, resends = state.resends): number {
+  const { terms, timing, roundTrip, variation, answered } = state;
   if (terms.timeoutSeconds !== undefined) {
     const asked = terms.timeoutSeconds * 1000;
     return answered ? asked : Math.min(asked, UNANSWERED_LONGEST);
   }
-  const measured = roundTrip === undefined ? timing.first : roundTrip.smoothed + 4 * roundTrip.variance;
-  const base = Math.max(Math.ceil(measured), timing.shortest);
+  const base = roundTrip < 0 ? timing.first : roundTrip + Math.max(4 * variation, timing.margin);
   return Math.min(base * 2 ** resends, timing.longest);
 }
 
@@ -232,13 +310,4 @@ function resendLimit({ answered, timing, terms }: TransferState): number {
   if (terms.timeoutSeconds !== undefined)
     return Math.max(2, Math.min(timing.resends, Math.floor(60 / terms.timeoutSeconds)));
   return timing.resends;
-}
-
-/** RFC 6298, section 2. */
-function measure({ roundTrip }: TransferState, sample: number): { smoothed: number; variance: number } {
-  if (roundTrip === undefined) return { smoothed: sample, variance: sample / 2 };
-  return {
-    smoothed: roundTrip.smoothed * 0.875 + sample * 0.125,
-    variance: roundTrip.variance * 0.75 + Math.abs(roundTrip.smoothed - sample) * 0.25,
-  };
 }

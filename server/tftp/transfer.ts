@@ -1,4 +1,3 @@
-import type { RemoteInfo } from 'node:dgram';
 import { negotiate } from '../decide/tftp-negotiate.js';
 import {
   confirmedBytes,
@@ -9,60 +8,61 @@ import {
   type TransferState,
   type TransferTiming,
 } from '../decide/tftp-transfer.js';
-import { decodeTftp, encodeDataHeader, encodeTftp, TFTP_ERROR, type TftpPacket } from '../wire/tftp/packet.js';
-import { WireError } from '../wire/wire-error.js';
+import { encodeTftp } from '../wire/tftp/packet.js';
 import type { BlockSource } from './block-source.js';
-import type { Channel } from './channel.js';
 import type { FromWorker, TransferJob } from './messages.js';
+import type { Route } from './wire.js';
 
+type Told = Extract<FromWorker, { kind: 'report' | 'path' }>;
 type Report = Extract<FromWorker, { kind: 'report' }>;
 
 export interface TransferDeps {
-  readonly channel: Channel;
   readonly source: BlockSource;
   readonly timing: TransferTiming;
   /** Milliseconds, never going back. */
   readonly now: () => number;
-  readonly report: (report: Report) => void;
-  /** Called once, after the last packet; channel and source are the caller's to close. */
-  readonly ended: () => void;
+  readonly tell: (message: Told) => void;
+  /** A client was silent for too long at this time, unless news comes before. */
+  readonly due: (deadline: number) => void;
+  /** Called once, after the last packet; the source is the caller's to close. */
+  readonly ended: (transfer: Transfer) => void;
 }
 
 const PROGRESS_EVERY = 1000;
-/** Strangers that are told so in one transfer: more would make us send on somebody's behalf. */
-const STRANGERS_ANSWERED = 8;
-/** Packets that wait while the disk is read; a client that keeps to the protocol has one on its way. */
-const WAITING_LIMIT = 64;
 
-/** Carries out one transfer: the socket, the timer and the file around the rules of decide/tftp-transfer.ts. */
+/** Carries out one transfer: the packets, the clock and the file around the rules of decide/tftp-transfer.ts. */
 export class Transfer {
-  readonly #job: TransferJob;
+  readonly job: TransferJob;
+  readonly route: Route;
   readonly #deps: TransferDeps;
   readonly #startedAt: number;
-  readonly #waiting: TransferEvent[] = [];
+  /** Blocks that wait for the disk. */
+  #held: Extract<TransferAction, { kind: 'send-data' }>[] = [];
   #state: TransferState;
-  #timer: NodeJS.Timeout | undefined;
-  #busy = false;
   #ended = false;
   #reportedAt: number;
-  #strangers = 0;
 
-  constructor(job: TransferJob, deps: TransferDeps) {
-    this.#job = job;
+  constructor(job: TransferJob, route: (onFailure: (reason: string) => void) => Route, deps: TransferDeps) {
+    this.job = job;
     this.#deps = deps;
     this.#startedAt = deps.now();
     this.#reportedAt = this.#startedAt;
-    this.#state = newTransfer(negotiate(job.options, deps.source.size), deps.source.size, deps.timing);
+    this.#state = newTransfer(negotiate(job.options, deps.source.size, job.limits), deps.source.size, deps.timing);
+    this.route = route((reason) => this.#dispatch({ kind: 'send-failed', reason }));
   }
 
-  start(): void {
-    this.#report('started');
-    this.#dispatch({ kind: 'start', at: this.#deps.now() });
+  get source(): BlockSource {
+    return this.#deps.source;
   }
 
-  /** `silent`: the client is not told. */
-  abandon(reason: string, silent: boolean): void {
-    this.#dispatch({ kind: 'abandon', reason, silent });
+  /** When the client will have been silent for too long. While the disk is waited for, nobody blames the client. */
+  get deadline(): number {
+    return this.#held.length > 0 ? Number.POSITIVE_INFINITY : this.#state.deadline;
+  }
+
+  /** The client has answered, so its address is not forged. */
+  get answered(): boolean {
+    return this.#state.answered;
   }
 
   /** The client had answered, but does not any more. */
@@ -70,141 +70,96 @@ export class Transfer {
     return this.#state.answered && this.#state.resends > 0;
   }
 
-  /** A datagram on the transfer's port. */
-  receive(bytes: Uint8Array, from: RemoteInfo): void {
-    if (this.#ended) return;
-    const { peer } = this.#job;
-    if (from.port !== peer.port || from.address !== peer.address) {
-      this.#answerStranger(from);
-      return;
-    }
-    let packet: TftpPacket;
-    try {
-      packet = decodeTftp(bytes);
-    } catch (error) {
-      // Broken on the way: what it was will come again.
-      if (error instanceof WireError) return;
-      throw error;
-    }
-    if (packet.kind === 'ack') this.#dispatch({ kind: 'ack', block: packet.block, at: this.#deps.now() });
-    if (packet.kind === 'error') this.#dispatch(packet);
+  start(): void {
+    this.#report('started', this.#startedAt);
+    this.#dispatch({ kind: 'start', at: this.#deps.now() });
   }
 
-  /** RFC 1350, section 4: a packet from elsewhere is answered with an error and does not disturb the transfer. */
-  #answerStranger(from: RemoteInfo): void {
-    this.#strangers += 1;
-    if (this.#strangers > STRANGERS_ANSWERED) return;
-    const message = 'this port serves another client';
-    const error = encodeTftp({ kind: 'error', code: TFTP_ERROR.unknownTransferId, message });
-    this.#deps.channel.send([error], from, () => undefined);
+  acknowledged(block: number, at: number): void {
+    this.#dispatch({ kind: 'ack', block, at });
+    if (at - this.#reportedAt >= PROGRESS_EVERY && !this.#ended) this.#report('progress', at);
   }
 
-  /** One event at a time: while a block is read from the disk, the others wait. */
+  clientError(code: number, message: string): void {
+    this.#dispatch({ kind: 'error', code, message });
+  }
+
+  silence(at: number): void {
+    this.#dispatch({ kind: 'timeout', at });
+  }
+
+  /** `silent`: the client is not told. */
+  abandon(reason: string, silent: boolean): void {
+    this.#dispatch({ kind: 'abandon', reason, silent });
+  }
+
   #dispatch(event: TransferEvent): void {
     if (this.#ended) return;
-    if (!this.#busy) this.#run(event);
-    else if (event.kind === 'abandon') this.#waiting.push(event);
-    // A timer that fires meanwhile means nothing: the one after the read replaces it.
-    else if (event.kind !== 'timeout' && this.#waiting.length < WAITING_LIMIT) this.#waiting.push(event);
-  }
-
-  #run(event: TransferEvent): void {
+    const before = this.#state.deadline;
     const { state, actions } = stepTransfer(this.#state, event);
     this.#state = state;
-    this.#busy = true;
-    const reading = this.#carryOut(actions, 0);
-    if (reading === undefined) {
-      this.#next();
-      return;
+    for (const action of actions) this.#carryOut(action);
+    if (state.deadline !== before && !this.#ended) this.#deps.due(state.deadline);
+  }
+
+  #carryOut(action: TransferAction): void {
+    switch (action.kind) {
+      case 'send-oack':
+        this.route.send(encodeTftp({ kind: 'oack', options: action.options }));
+        break;
+      case 'send-data':
+        if (this.#held.length > 0) this.#held.push(action);
+        else if (!this.#sendBlocks(action)) this.#held = [action];
+        break;
+      case 'send-error':
+        this.route.send(encodeTftp({ kind: 'error', code: action.code, message: action.message }));
+        break;
+      case 'path':
+        this.#deps.tell({ kind: 'path', id: this.job.id, blockSize: action.blockSize, fits: action.fits });
+        break;
+      case 'end':
+        this.#ended = true;
+        this.#held = [];
+        this.#report(action.outcome, this.#deps.now(), action.reason);
+        this.#deps.ended(this);
+        break;
     }
-    reading.then(
-      () => this.#next(),
-      (error: unknown) => {
-        this.#waiting.length = 0;
-        this.#busy = false;
-        this.abandon(`the file cannot be read: ${error instanceof Error ? error.message : String(error)}`, false);
-      },
-    );
   }
 
-  #next(): void {
-    this.#busy = false;
-    if (this.#ended) return;
-    const now = this.#deps.now();
-    if (now - this.#reportedAt >= PROGRESS_EVERY) this.#report('progress');
-    const event = this.#waiting.shift();
-    if (event !== undefined) this.#run(event);
-  }
-
-  /** A promise only where the disk must be waited for: most blocks are in memory. */
-  #carryOut(actions: readonly TransferAction[], from: number): Promise<void> | undefined {
-    for (const [index, action] of actions.entries()) {
-      if (index < from) continue;
-      switch (action.kind) {
-        case 'send-oack':
-          this.#send([encodeTftp({ kind: 'oack', options: action.options })]);
-          break;
-        case 'send-data': {
-          const reading = this.#sendBlocks(action.first, action.count);
-          if (reading !== undefined) return reading.then(() => this.#carryOut(actions, index + 1));
-          break;
-        }
-        case 'send-error':
-          this.#send([encodeTftp({ kind: 'error', code: action.code, message: action.message })]);
-          break;
-        case 'set-timer':
-          clearTimeout(this.#timer);
-          this.#timer = setTimeout(
-            () => this.#dispatch({ kind: 'timeout', at: this.#deps.now() }),
-            action.milliseconds,
-          );
-          break;
-        case 'end':
-          this.#report(action.outcome, action.reason);
-          this.#end();
-          break;
-      }
-    }
-    return undefined;
-  }
-
-  #sendBlocks(first: number, count: number): Promise<void> | undefined {
+  /** False = the disk must be waited for. */
+  #sendBlocks({ first, count }: { readonly first: number; readonly count: number }): boolean {
     const { blockSize } = this.#state.terms;
-    for (let block = first; block < first + count; block++) {
-      const data = this.#deps.source.read((block - 1) * blockSize, blockSize);
-      if (data instanceof Promise) {
-        return data.then((bytes) => {
-          this.#send([encodeDataHeader(block & 0xffff), bytes]);
-          return this.#sendBlocks(block + 1, first + count - block - 1);
-        });
-      }
-      this.#send([encodeDataHeader(block & 0xffff), data]);
+    const { source } = this.#deps;
+    const offset = (first - 1) * blockSize;
+    try {
+      if (!source.ready(offset, Math.min(count * blockSize, source.size - offset), this.#sendHeld)) return false;
+    } catch (error) {
+      this.abandon(error instanceof Error ? error.message : String(error), false);
+      return true;
     }
-    return undefined;
+    this.route.sendBlocks(source, blockSize, first, count);
+    return true;
   }
 
-  #send(parts: readonly Uint8Array[]): void {
-    this.#deps.channel.send(parts, this.#job.peer, (reason) => this.#dispatch({ kind: 'send-failed', reason }));
-  }
+  readonly #sendHeld = (): void => {
+    while (!this.#ended) {
+      const [next] = this.#held;
+      if (next === undefined || !this.#sendBlocks(next)) return;
+      this.#held.shift();
+      if (this.#held.length === 0) this.#dispatch({ kind: 'sent-late', at: this.#deps.now() });
+    }
+  };
 
-  #report(phase: Report['phase'], reason?: string): void {
-    const now = this.#deps.now();
+  #report(phase: Report['phase'], now: number, reason?: string): void {
     this.#reportedAt = now;
-    this.#deps.report({
+    this.#deps.tell({
       kind: 'report',
-      id: this.#job.id,
+      id: this.job.id,
       phase,
       bytes: phase === 'sent' ? this.#state.size : confirmedBytes(this.#state),
       total: this.#state.size,
       milliseconds: Math.round(now - this.#startedAt),
       ...(reason === undefined ? {} : { reason }),
     });
-  }
-
-  #end(): void {
-    this.#ended = true;
-    clearTimeout(this.#timer);
-    this.#waiting.length = 0;
-    this.#deps.ended();
   }
 }

@@ -24,8 +24,8 @@ function words(action: TransferAction): string {
       return action.count === 1 ? `DATA ${action.first}` : `DATA ${action.first}-${action.first + action.count - 1}`;
     case 'send-error':
       return `ERROR ${action.code} ${action.message}`;
-    case 'set-timer':
-      return `timer ${action.milliseconds}`;
+    case 'path':
+      return `blocks of ${action.blockSize} ${action.fits ? 'come through' : 'do not come through'}`;
     case 'end':
       return action.reason === undefined ? action.outcome : `${action.outcome}: ${action.reason}`;
   }
@@ -35,13 +35,16 @@ const ack = (block: number, at = 0): TransferEvent => ({ kind: 'ack', block, at 
 const timeout: TransferEvent = { kind: 'timeout', at: 0 };
 const start: TransferEvent = { kind: 'start', at: 0 };
 
-/** Runs the events; what each of them caused, as text. The clock stands, so measured time-outs are the shortest. */
+/** Runs the events; what each of them caused, as text. The clock stands, so measured time-outs are the margin. */
 function run(state: TransferState, events: readonly TransferEvent[]): string[] {
   let now = state;
   return events.map((event) => {
     const step = stepTransfer(now, event);
+    const timer = step.actions.some(({ kind }) => kind.startsWith('send-') && kind !== 'send-error')
+      ? [`timer ${step.state.deadline - ('at' in event ? event.at : 0)}`]
+      : [];
     now = step.state;
-    return step.actions.map(words).join(', ');
+    return [...step.actions.map(words), ...timer].join(', ');
   });
 }
 
@@ -53,7 +56,7 @@ describe('transfers, event by event', () => {
       begin(700),
       [
         [start, 'DATA 1, timer 1000'],
-        [ack(1), 'DATA 2, timer 100'],
+        [ack(1), 'DATA 2, timer 20'],
         [ack(2), 'sent'],
       ],
     ],
@@ -68,8 +71,8 @@ describe('transfers, event by event', () => {
       begin(1024),
       [
         [start, 'DATA 1, timer 1000'],
-        [ack(1), 'DATA 2, timer 100'],
-        [ack(2), 'DATA 3, timer 100'],
+        [ack(1), 'DATA 2, timer 20'],
+        [ack(2), 'DATA 3, timer 20'],
         [ack(3), 'sent'],
       ],
     ],
@@ -77,7 +80,7 @@ describe('transfers, event by event', () => {
       begin(700, { tsize: 0, blksize: 1024 }),
       [
         [start, 'OACK tsize=700 blksize=1024, timer 1000'],
-        [ack(0), 'DATA 1, timer 100'],
+        [ack(0), 'DATA 1, timer 20'],
         [ack(1), 'sent'],
       ],
     ],
@@ -106,7 +109,7 @@ describe('transfers, event by event', () => {
       begin(700, { tsize: 0 }),
       [
         [start, 'OACK tsize=700, timer 1000'],
-        [ack(0), 'DATA 1, timer 100'],
+        [ack(0), 'DATA 1, timer 20'],
         [{ kind: 'error', code: 8, message: 'no' }, 'failed: the client stopped with error 8: no'],
       ],
     ],
@@ -114,7 +117,7 @@ describe('transfers, event by event', () => {
       begin(700),
       [
         [start, 'DATA 1, timer 1000'],
-        [ack(1), 'DATA 2, timer 100'],
+        [ack(1), 'DATA 2, timer 20'],
         [{ kind: 'error', code: 3, message: 'disk full' }, 'failed: the client stopped with error 3: disk full'],
       ],
     ],
@@ -122,13 +125,13 @@ describe('transfers, event by event', () => {
       begin(5000, { blksize: 512 }),
       [
         [start, 'OACK blksize=512, timer 1000'],
-        [ack(0), 'DATA 1, timer 100'],
+        [ack(0), 'DATA 1, timer 20'],
         [ack(0), ''],
-        [ack(1), 'DATA 2, timer 100'],
+        [ack(1), 'DATA 2, timer 20'],
         [ack(1), ''],
         [ack(0), ''],
         [ack(1), ''],
-        [ack(2), 'DATA 3, timer 100'],
+        [ack(2), 'DATA 3, timer 20'],
       ],
     ],
     'ACKs of blocks never sent cause nothing': [
@@ -138,7 +141,7 @@ describe('transfers, event by event', () => {
         [ack(0), ''],
         [ack(2), ''],
         [ack(65_535), ''],
-        [ack(1), 'DATA 2, timer 100'],
+        [ack(1), 'DATA 2, timer 20'],
       ],
     ],
     'ACK 1 does not answer an OACK': [
@@ -147,7 +150,7 @@ describe('transfers, event by event', () => {
         [start, 'OACK tsize=5000, timer 1000'],
         [ack(1), ''],
         [ack(65_535), ''],
-        [ack(0), 'DATA 1, timer 100'],
+        [ack(0), 'DATA 1, timer 20'],
       ],
     ],
     'a client that never answers gets four packets': [
@@ -186,31 +189,95 @@ describe('transfers, event by event', () => {
         [timeout, 'failed: no answer to the option answer after 4 attempts'],
       ],
     ],
-    'a client that falls silent gets eight resends, ever later': [
+    'a client that falls silent gets ten resends, ever later': [
       begin(5000),
       [
         [start, 'DATA 1, timer 1000'],
-        [ack(1), 'DATA 2, timer 100'],
-        [timeout, 'DATA 2, timer 200'],
-        [timeout, 'DATA 2, timer 400'],
-        [timeout, 'DATA 2, timer 800'],
-        [timeout, 'DATA 2, timer 1600'],
-        [timeout, 'DATA 2, timer 3200'],
+        [ack(1), 'DATA 2, timer 20'],
+        [timeout, 'DATA 2, timer 40'],
+        [timeout, 'DATA 2, timer 80'],
+        [timeout, 'DATA 2, timer 160'],
+        [timeout, 'DATA 2, timer 320'],
+        [timeout, 'DATA 2, timer 640'],
+        [timeout, 'DATA 2, timer 1280'],
+        [timeout, 'DATA 2, timer 2560'],
         [timeout, 'DATA 2, timer 4000'],
         [timeout, 'DATA 2, timer 4000'],
         [timeout, 'DATA 2, timer 4000'],
-        [timeout, 'failed: no answer to block 2 of 10 after 9 attempts'],
+        [timeout, 'failed: no answer to block 2 of 10 after 11 attempts'],
+      ],
+    ],
+    'full blocks that never come through are told, and that they do after all': [
+      begin(5000, { blksize: 1468 }),
+      [
+        [start, 'OACK blksize=1468, timer 1000'],
+        [ack(0), 'DATA 1, timer 20'],
+        [timeout, 'DATA 1, timer 40'],
+        [timeout, 'DATA 1, timer 80'],
+        [timeout, 'DATA 1, timer 160'],
+        [timeout, 'DATA 1, timer 320'],
+        [timeout, 'blocks of 1468 do not come through, DATA 1, timer 640'],
+        [timeout, 'DATA 1, timer 1280'],
+        [ack(1), 'blocks of 1468 come through, DATA 2, timer 20'],
+      ],
+    ],
+    'a file of one small block says nothing of the path': [
+      begin(500, { blksize: 1468 }),
+      [
+        [start, 'OACK blksize=1468, timer 1000'],
+        [ack(0), 'DATA 1, timer 20'],
+        ...Array.from({ length: 6 }, (_, index): [TransferEvent, string] => [
+          timeout,
+          `DATA 1, timer ${40 * 2 ** index}`,
+        ]),
+      ],
+    ],
+    'in lock-step a client may hurry a resend that waits long by now': [
+      begin(5000),
+      [
+        [start, 'DATA 1, timer 1000'],
+        [ack(1), 'DATA 2, timer 20'],
+        [timeout, 'DATA 2, timer 40'],
+        [timeout, 'DATA 2, timer 80'],
+        [ack(1, 19), ''],
+        [ack(1, 20), 'DATA 2, timer 80'],
+      ],
+    ],
+    'with windows a repeated ACK is a lost first block, once; its echoes are none': [
+      begin(10_000, { windowsize: 4 }),
+      [
+        [start, 'OACK windowsize=4, timer 1000'],
+        [ack(0, 10), 'DATA 1-4, timer 30'],
+        [ack(4, 20), 'DATA 5-8, timer 30'],
+        [ack(4, 21), ''],
+        [ack(4, 25), 'DATA 5-8, timer 30'],
+        [ack(4, 26), ''],
+        [ack(8, 35), 'DATA 9-12, timer 30'],
+        [ack(8, 36), ''],
+        [ack(8, 37), ''],
+        [ack(8, 38), ''],
+        [ack(8, 39), 'DATA 9-12, timer 30'],
+        [ack(8, 200), ''],
+      ],
+    ],
+    'blocks that waited for the disk are timed from when they went out': [
+      begin(5000),
+      [
+        [start, 'DATA 1, timer 1000'],
+        [ack(1, 10), 'DATA 2, timer 30'],
+        [{ kind: 'sent-late', at: 500 }, ''],
+        [ack(2, 510), 'DATA 3, timer 30'],
       ],
     ],
     'news starts the count again': [
       begin(5000),
       [
         [start, 'DATA 1, timer 1000'],
-        [ack(1), 'DATA 2, timer 100'],
-        [timeout, 'DATA 2, timer 200'],
-        [timeout, 'DATA 2, timer 400'],
-        [ack(2), 'DATA 3, timer 100'],
-        [timeout, 'DATA 3, timer 200'],
+        [ack(1), 'DATA 2, timer 20'],
+        [timeout, 'DATA 2, timer 40'],
+        [timeout, 'DATA 2, timer 80'],
+        [ack(2), 'DATA 3, timer 20'],
+        [timeout, 'DATA 3, timer 40'],
       ],
     ],
     "the client's own interval has no back-off": [
@@ -261,9 +328,9 @@ describe('transfers, event by event', () => {
       begin(5000, { windowsize: 4 }),
       [
         [start, 'OACK windowsize=4, timer 1000'],
-        [ack(0), 'DATA 1-4, timer 100'],
-        [ack(4), 'DATA 5-8, timer 100'],
-        [ack(8), 'DATA 9-10, timer 100'],
+        [ack(0), 'DATA 1-4, timer 20'],
+        [ack(4), 'DATA 5-8, timer 20'],
+        [ack(8), 'DATA 9-10, timer 20'],
         [ack(10), 'sent'],
       ],
     ],
@@ -271,12 +338,12 @@ describe('transfers, event by event', () => {
       begin(5000, { windowsize: 4 }),
       [
         [start, 'OACK windowsize=4, timer 1000'],
-        [ack(0), 'DATA 1-4, timer 100'],
-        [ack(2), 'DATA 3-6, timer 100'],
+        [ack(0), 'DATA 1-4, timer 20'],
+        [ack(2), 'DATA 3-6, timer 20'],
         [ack(2), ''],
         [ack(1), ''],
-        [timeout, 'DATA 3-6, timer 200'],
-        [ack(6), 'DATA 7-10, timer 100'],
+        [timeout, 'DATA 3-6, timer 40'],
+        [ack(6), 'DATA 7-10, timer 20'],
         [ack(10), 'sent'],
       ],
     ],
@@ -284,12 +351,12 @@ describe('transfers, event by event', () => {
       begin(10_000, { windowsize: 4 }),
       [
         [start, 'OACK windowsize=4, timer 1000'],
-        [ack(0), 'DATA 1-4, timer 100'],
-        [ack(2), 'DATA 3-6, timer 100'],
-        [ack(4), 'DATA 7-8, timer 100'],
+        [ack(0), 'DATA 1-4, timer 20'],
+        [ack(2), 'DATA 3-6, timer 20'],
+        [ack(4), 'DATA 7-8, timer 20'],
         [ack(4), ''],
-        [ack(8), 'DATA 9-12, timer 100'],
-        [ack(10), 'DATA 11-14, timer 100'],
+        [ack(8), 'DATA 9-12, timer 20'],
+        [ack(10), 'DATA 11-14, timer 20'],
       ],
     ],
   };
@@ -314,7 +381,7 @@ test('the time-out follows the measured round trip', () => {
   for (let block = 1; block <= 100; block++) {
     const step = stepTransfer(state, ack(block, block * 300));
     state = step.state;
-    for (const action of step.actions) if (action.kind === 'set-timer') timer = action.milliseconds;
+    timer = state.deadline - block * 300;
   }
   expect(timer).toBeGreaterThanOrEqual(300);
   expect(timer).toBeLessThan(330);

@@ -2,9 +2,24 @@ import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BootFile, FileBoot, Requester, TransferReport } from '../../server/boot/contract.js';
+import type { TransferLimits } from '../../server/decide/tftp-admission.js';
 import type { TransferTiming } from '../../server/decide/tftp-transfer.js';
 import { resolveInside } from '../../server/images/site-files.js';
 import { createTftpServer, type TftpServer } from '../../server/tftp/server.js';
+
+/** The two ways of packets; everything is tested over both. */
+export const TRANSPORTS = ['dgram', 'fast'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+export interface RigOptions {
+  readonly addresses?: readonly string[];
+  readonly port?: number;
+  readonly transport?: Transport;
+  readonly singlePort?: boolean;
+  readonly timing?: Partial<TransferTiming>;
+  readonly limits?: Partial<TransferLimits>;
+  readonly blockSizeFor?: (address: string) => number | undefined;
+}
 
 export interface TftpRig {
   readonly server: TftpServer;
@@ -27,9 +42,8 @@ export interface TftpRig {
 }
 
 /** A real TFTP server over a folder of its own; `text/NAME` is a text that says NAME, `throws` makes the name space fail. */
-export async function tftpRig(
-  options: { address?: string; port?: number; timing?: Partial<TransferTiming> } = {},
-): Promise<TftpRig> {
+export async function tftpRig(options: RigOptions = {}): Promise<TftpRig> {
+  const { transport = 'dgram', ...rest } = options;
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'fi-tftp-')));
   const reports: TransferReport[] = [];
   const refusals: string[] = [];
@@ -64,11 +78,12 @@ export async function tftpRig(
     log.push(`${message} ${JSON.stringify(data)}`);
   };
   const server = createTftpServer({
-    address: options.address ?? '127.0.0.1',
-    port: options.port ?? 0,
+    port: 0,
+    addresses: ['127.0.0.1'],
+    ...rest,
+    transport: transport === 'fast' ? 'auto' : transport,
     boot,
     log: { info: note, warn: note, error: note },
-    ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
   const rig: TftpRig = {
     server,
@@ -90,5 +105,11 @@ export async function tftpRig(
     },
   };
   await server.start();
+  // The fast way falls back where it does not work; a test of it must not pass by that.
+  if (server.transport !== transport) {
+    await rig.close();
+    throw new Error(`runs over ${server.transport}: ${log.join('\n')}`);
+  }
+  log.length = 0;
   return rig;
 }

@@ -23,7 +23,7 @@ afterEach(() => rm(dir, { recursive: true }));
 async function threadOf(code: string): Promise<TransferThread> {
   const entry = join(dir, 'entry.mjs');
   await writeFile(entry, `import { parentPort } from 'node:worker_threads';\n${code}`);
-  const settings = { address: '127.0.0.1', timing: TRANSFER_TIMING };
+  const settings = { addresses: ['127.0.0.1'], timing: TRANSFER_TIMING, transport: 'dgram' as const };
   const events = { message: () => undefined, lost: (reason: string) => lost.push(reason) };
   return new TransferThread(entry, settings, events, { info: note, warn: note, error: note });
 }

@@ -39,7 +39,7 @@ export const TFTP_ERROR = {
 } as const;
 export type TftpErrorCode = (typeof TFTP_ERROR)[keyof typeof TFTP_ERROR];
 
-const DATA_HEADER_BYTES = 4;
+export const DATA_HEADER_BYTES = 4;
 const OPCODE = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const;
 /** What fits into one UDP datagram over IPv4: 65,535 less 20 bytes of IP and 8 of UDP header. */
 const LARGEST_DATAGRAM = 65_507;
@@ -122,13 +122,12 @@ export function encodeTftp(packet: TftpPacket): Uint8Array {
   return writer.finish();
 }
 
-/** The four bytes before a block; the block itself follows them in the same datagram, not copied. */
-export function encodeDataHeader(block: number): Uint8Array {
-  const header = new Uint8Array(DATA_HEADER_BYTES);
-  header[1] = OPCODE.data;
-  header[2] = block >>> 8;
-  header[3] = block;
-  return header;
+/** The four bytes before a block, written into `into` at `at`; the block itself follows them in the same datagram. */
+export function writeDataHeader(into: Uint8Array, at: number, block: number): void {
+  into[at] = 0;
+  into[at + 1] = OPCODE.data;
+  into[at + 2] = block >>> 8;
+  into[at + 3] = block;
 }
 
 function decodeOptions(reader: Reader): TftpOption[] {

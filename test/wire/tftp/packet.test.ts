@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeTftp, encodeDataHeader, encodeTftp, type TftpPacket } from '../../../server/wire/tftp/packet.js';
+import { decodeTftp, encodeTftp, type TftpPacket, writeDataHeader } from '../../../server/wire/tftp/packet.js';
 import { WireError } from '../../../server/wire/wire-error.js';
 import { seededRandom } from '../../support/tftp-random.js';
 import { cutAtEveryLength, expectRoundTrip, survives } from '../../support/wire-codec.js';
@@ -56,7 +56,9 @@ describe('packets', () => {
 
   test('the header of a block is the beginning of the packet', () => {
     for (const block of [0, 1, 255, 256, 65_535]) {
-      expect(encodeDataHeader(block)).toEqual(encodeTftp({ kind: 'data', block, data: new Uint8Array() }));
+      const header = new Uint8Array([9, 9, 9, 9, 9]);
+      writeDataHeader(header, 1, block);
+      expect(header.subarray(1)).toEqual(encodeTftp({ kind: 'data', block, data: new Uint8Array() }));
     }
   });
 });
