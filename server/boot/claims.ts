@@ -75,12 +75,20 @@ export class Claims {
     return known.mac === mac && known.machine === machine && later >= 0 && later < NONCE_STEP_MS;
   }
 
-  /** `boots`: whether the claim's session can still go on; one that cannot must not revoke another. */
-  async claim(nonce: string, claimId: string, boots: (claim: Claim) => boolean = () => true): Promise<ClaimResult> {
+  /**
+   * `boots`: whether the claim's session can still go on; one that cannot must not revoke another. `stranger`: why whoever asks
+   * cannot be the machine.
+   */
+  async claim(
+    nonce: string,
+    claimId: string,
+    boots: (claim: Claim) => boolean = () => true,
+    stranger: (claim: Claim) => string | undefined = () => undefined,
+  ): Promise<ClaimResult> {
     const session = this.#byNonce.get(hash(nonce));
     if (session === undefined) return { kind: 'refused', reason: 'unknown nonce' };
     const before = this.#pending.get(session) ?? Promise.resolve();
-    const run = before.then(() => this.#claim(session, claimId, boots));
+    const run = before.then(() => this.#claim(session, claimId, boots, stranger));
     // The chain must go on after a failed write; the caller of that claim gets the error through `run`.
     this.#pending.set(
       session,
@@ -92,13 +100,20 @@ export class Claims {
     return run;
   }
 
-  async #claim(session: string, claimId: string, boots: (claim: Claim) => boolean): Promise<ClaimResult> {
+  async #claim(
+    session: string,
+    claimId: string,
+    boots: (claim: Claim) => boolean,
+    stranger: (claim: Claim) => string | undefined,
+  ): Promise<ClaimResult> {
     const claim = this.#bySession.get(session);
     if (claim === undefined || claim.revoked || !boots(claim))
       return { kind: 'refused', reason: 'this boot was replaced by a newer one' };
+    if (claim.claimId !== undefined && claim.claimId !== claimId)
+      return { kind: 'refused', reason: 'nonce already claimed by another claim-id', claim };
+    const reason = stranger(claim);
+    if (reason !== undefined) return { kind: 'refused', reason, claim };
     if (claim.claimId !== undefined) {
-      if (claim.claimId !== claimId)
-        return { kind: 'refused', reason: 'nonce already claimed by another claim-id', claim };
       if (claim.firstUsedAt !== undefined)
         return { kind: 'refused', reason: 'nonce already claimed and its credential in use', claim };
       return { kind: 'granted', credential: this.#derive('credential', session, claimId), claim, repeated: true };

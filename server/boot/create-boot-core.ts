@@ -75,7 +75,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     unknown: options.unknown,
   });
   const common = { state, sessions, observations, planner, log, clock };
-  const { renderProfile, files, neighbour } = options;
+  const { renderProfile, files, neighbour, leaseAddress } = options;
   const downloadQueue = new DownloadQueue({
     clock,
     limits: options.downloads,
@@ -84,7 +84,8 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   const boot = new Boot({ ...common, downloadQueue, claims, events, renderProfile, files, neighbour });
   const claimants = new Claimants(common);
   const systems = new SystemReports({ ...common, claims, claimants, renewLease: options.renewLease });
-  const reports = new MachineReports({ ...common, downloadQueue, claims, claimants, events, systems });
+  const where = { neighbour, leaseAddress };
+  const reports = new MachineReports({ ...common, ...where, downloadQueue, claims, claimants, events, systems });
   const definitions = new SystemDefinitions(claimants, planner, options.renderText);
   const doors = new ControlDoors({ ...common, claimants, keys: options.controlKeys ?? (() => []) });
   const downloads = new Downloads(claimants, planner, sessions, downloadQueue);
@@ -93,7 +94,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     boot,
     events,
     renderProfile: options.renderProfile,
-    leaseAddress: options.leaseAddress,
+    leaseAddress,
     serverStartedAt: clock(),
   });
   return {

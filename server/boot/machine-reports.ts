@@ -4,6 +4,7 @@ import type { BootSession, BootStage, Claim } from '../domain/boot-session.js';
 import { AnybiosError, invalid } from '../domain/errors.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { Observed } from '../domain/machine.js';
+import { type ClaimPlaceDeps, strangerReason } from './claim-place.js';
 import type { Claimants } from './claimants.js';
 import type { Claims } from './claims.js';
 import type { DownloadQueue } from './download-queue.js';
@@ -14,7 +15,7 @@ import type { Planner } from './planner.js';
 import type { Sessions } from './sessions.js';
 import type { SystemReports } from './system-reports.js';
 
-export interface MachineReportsDeps {
+export interface MachineReportsDeps extends ClaimPlaceDeps {
   readonly sessions: Sessions;
   readonly observations: Observations;
   readonly claims: Claims;
@@ -46,9 +47,18 @@ export class MachineReports {
     const claimId = one(lines, 'claim-id');
     if (!/^[A-Za-z0-9-]{8,64}$/.test(claimId))
       throw invalid('claim-id must have 8 to 64 letters, digits or dashes', { field: 'claim-id' });
-    const result = await claims.claim(nonce, claimId, (its) => this.#deps.claimants.sessionIfAny(its) !== undefined);
+    const sessionIfAny = (its: Claim): BootSession | undefined => this.#deps.claimants.sessionIfAny(its);
+    const result = await claims.claim(
+      nonce,
+      claimId,
+      (its) => sessionIfAny(its) !== undefined,
+      (its) => {
+        const session = sessionIfAny(its);
+        return session === undefined ? undefined : strangerReason(session, address, this.#deps);
+      },
+    );
     if (result.kind === 'refused') {
-      const session = result.claim === undefined ? undefined : this.#deps.claimants.sessionIfAny(result.claim);
+      const session = result.claim === undefined ? undefined : sessionIfAny(result.claim);
       const data = { address: formatIpv4(address), reason: result.reason };
       const message = `claim from ${data.address} refused: ${result.reason}`;
       if (session !== undefined) sessions.event(session, 'http', 'claim.refused', message, data, 'warning');

@@ -1,3 +1,4 @@
+import { shellStage } from '../decide/diagnose.js';
 import type { BootSession } from '../domain/boot-session.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
@@ -77,7 +78,8 @@ export class MachineScript {
     const profile = assignment.profile.name;
     try {
       const data = scriptData(plan, assignment, mac, machine, planner.identity, own?.id);
-      return { text: renderProfile(profile, loader, data), name: plan.name, profile };
+      const shellIn = plan.kind === 'boot' ? shellStage(plan.args, plan.mode) : undefined;
+      return { text: renderProfile(profile, loader, data), name: plan.name, profile, shellIn };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (own !== undefined)
@@ -95,7 +97,7 @@ export class MachineScript {
     const leftOut = this.#repeats.tell(own.id);
     if (leftOut === undefined) return;
     sessions.event(
-      sessions.step(own, { stage: 'script', scriptFetchedAt: clock() }),
+      sessions.step(own, { stage: 'script', scriptFetchedAt: clock(), shellIn: script.shellIn }),
       protocol,
       `${protocol}.script`,
       `${loader === 'grub' ? 'GRUB' : 'iPXE'} fetched the script of ${script.name}`,

@@ -1,3 +1,4 @@
+import type { BootSession } from '../domain/boot-session.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Machine } from '../domain/machine.js';
 
@@ -14,6 +15,8 @@ export interface MadeScript {
   readonly text: string;
   readonly name: string;
   readonly profile: string;
+  /** It was told to open a shell. */
+  readonly shellIn: BootSession['shellIn'];
 }
 
 /** A machine asks for its script two or three times in a boot; a thousand of them at once need no more. About 1 KB each. */

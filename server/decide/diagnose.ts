@@ -73,6 +73,21 @@ const LOADER_IN_PROXY: Stall = {
     'turn Secure Boot off; or let the DHCP server of the site name this server as next-server and set loader: shim; or serve the subnet in full mode. With Secure Boot off: try loader: ipxe',
 };
 
+/** The stage in which a machine with `anybios.break=` is silent, because it waits for somebody at its console. */
+export function shellStage(kernelArgs: string, mode: 'resident' | 'single' | 'discover'): BootSession['shellIn'] {
+  const at = /(?:^| )anybios\.break=(\S+)/.exec(kernelArgs)?.[1];
+  switch (at) {
+    case 'net':
+      return { at, stage: 'kernel' };
+    case 'mount':
+      return { at, stage: 'rootfs' };
+    case 'systems':
+      return { at, stage: mode === 'resident' ? 'live' : 'rootfs' };
+    default:
+      return undefined;
+  }
+}
+
 export const CHAINLOAD_LOOP_FETCHES = 3;
 
 /** Named diagnosis of an open session that has been silent too long; undefined while there is still hope. */
@@ -81,6 +96,13 @@ export function diagnoseSilence(session: BootSession, now: number): Diagnosis | 
   const inProxy = session.dhcpMode === 'proxy' && session.stage === 'loader' && isUefi;
   const stall = inProxy ? LOADER_IN_PROXY : STALLS[session.stage];
   if (now - session.lastStepAt < stall.seconds * 1000) return undefined;
+  if (session.shellIn?.stage === session.stage && session.progress === undefined) {
+    return {
+      name: 'waits-in-shell',
+      message: `the machine waits in the shell that was asked for with break: ${session.shellIn.at}`,
+      remedy: 'go on at its console with exit; take the role parameter break away for the next boot',
+    };
+  }
   return {
     name: stall.name,
     message: `${stall.message} (silent for ${Math.round((now - session.lastStepAt) / 1000)} s)`,

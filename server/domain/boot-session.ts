@@ -51,6 +51,8 @@ export interface BootSession {
   readonly progress?: Progress;
   readonly scriptFetchedAt?: number;
   readonly claimedAt?: number;
+  /** It was told to open a shell (`anybios.break=`): the stage that it is in meanwhile. */
+  readonly shellIn?: { readonly at: string; readonly stage: BootStage };
   /** How often the loader was asked for: three times in a row is a chainload loop. */
   readonly loaderFetches: number;
 }

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { unavailable } from '../domain/errors.js';
 import { firstTables } from './migrations/0001-first-tables.js';
+import { eventIndexes } from './migrations/0002-event-indexes.js';
 import type { Tables } from './tables.js';
 
 /** One step of the schema. Steps are never edited after a release: a change is a new step. */
@@ -10,7 +11,7 @@ export interface Migration {
   up(database: Kysely<Tables>): Promise<void>;
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables];
+const MIGRATIONS: readonly Migration[] = [firstTables, eventIndexes];
 
 /**
  * Brings the schema to this code's version; returns the names of the steps that ran. Each runs in a transaction of its own together

@@ -615,6 +615,21 @@ describe('what a machine without MACs, a stolen nonce and a one-shot system get'
     });
   });
 
+  test('a nonce is of no use at another address; the machine still gets its credential', async () => {
+    core.dora('pxe');
+    const nonce = nonceOf(await script());
+    await expect(core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-2' }), elsewhere)).rejects.toThrow(
+      '10.77.0.200 is not the address of this boot (10.77.0.101)',
+    );
+    const answer = await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1' }), address);
+    expect(answerValue(answer, 'machine')).toBe('node1');
+    // The answer got lost: repeated by the machine, not by somebody who saw it pass.
+    await expect(core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1' }), elsewhere)).rejects.toThrow(
+      'not the addr',
+    );
+    expect(await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1' }), address)).toEqual(answer);
+  });
+
   test('the first step of a boot is an event of its own', async () => {
     core.dora('pxe');
     core.dora('ipxe');

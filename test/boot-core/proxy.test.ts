@@ -114,6 +114,11 @@ describe('the address of the session', () => {
     step('discover');
     step('request', { address });
     const nonce = /anybios\.nonce=(\S+)/.exec(await script(address))?.[1] ?? '';
+    neighbours.set(elsewhere, strangerMac);
+    await expect(core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-2' }), elsewhere)).rejects.toThrow(
+      `10.77.0.200 is another machine, ${strangerMac}`,
+    );
+    neighbours.set(elsewhere, mac);
     const answer = await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1' }), elsewhere);
     expect(answerValue(answer, 'machine')).toBe('node1');
     expect(core.views.machineView('node1')?.address).toBe(elsewhere);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { diagnoseLoop, diagnoseSilence } from '../../server/decide/diagnose.js';
+import { diagnoseLoop, diagnoseSilence, shellStage } from '../../server/decide/diagnose.js';
 import { machineStatus, type StatusInput } from '../../server/decide/machine-status.js';
 import { opensSession } from '../../server/decide/session-rule.js';
 import { BOOT_STAGES, type BootSession } from '../../server/domain/boot-session.js';
@@ -59,6 +59,22 @@ describe('silence has a name in every stage', () => {
     const diagnosis = diagnoseSilence(silent, 3_600_000);
     expect(diagnosis?.message).toContain('silent for 3600 s');
     expect(diagnosis?.remedy).not.toBe('');
+  });
+  const shells: Record<string, [string, 'resident' | 'single', BootSession['stage'] | undefined]> = {
+    'break: net, before anything is reported': ['quiet anybios.break=net ip=x', 'resident', 'kernel'],
+    'break: mount, when the root file system is verified': ['anybios.break=mount', 'single', 'rootfs'],
+    'break: systems, in the live OS': ['a anybios.break=systems', 'resident', 'live'],
+    'break: systems in single mode, before the hand-over': ['a anybios.break=systems', 'single', 'rootfs'],
+    'no break': ['console=tty0', 'resident', undefined],
+  };
+  test.each(Object.entries(shells))('%s: it waits in a shell', (_name, [args, mode, stage]) => {
+    const shellIn = shellStage(args, mode);
+    expect(shellIn?.stage).toBe(stage);
+    if (shellIn === undefined) return;
+    const waiting = session({ stage: shellIn.stage, shellIn });
+    expect(diagnoseSilence(waiting, 3_600_000)).toMatchObject({ name: 'waits-in-shell' });
+    const progress = { file: 'rootfs', bytes: 1, total: 2 };
+    expect(diagnoseSilence({ ...waiting, progress }, 3_600_000)?.name).not.toBe('waits-in-shell');
   });
   test('three loaders in a row without a script are a loop', () => {
     expect(diagnoseLoop(session({ loaderFetches: 2 }))).toBeUndefined();

@@ -91,7 +91,7 @@ describe('a database that cannot be used is refused with a remedy', () => {
     const error = await opening(path);
     expect([error.code, error.message]).toEqual([
       'unavailable',
-      'the database has schema 99, this anybios knows 1 and older',
+      expect.stringMatching(/^the database has schema 99, this anybios knows \d+ and older$/),
     ]);
     expect(error.remedy).toMatch(/start the newer anybios/);
   });
