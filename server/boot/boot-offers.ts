@@ -4,15 +4,13 @@ import type { BootFileSetting } from '../decide/own-boot-file.js';
 import { macDashed } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
 import type { Loader } from '../domain/role.js';
-import type { BootOffer, BootSubnet, DhcpFacts } from './contract.js';
+import type { BootOffer, BootSubnet, DhcpFacts, Sender } from './contract.js';
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
 import type { ProxyMemory } from './proxy-memory.js';
-import type { Senders } from './senders.js';
 import { FIRST_LOADERS } from './transfers.js';
 
 export interface BootOffersDeps {
-  readonly senders: Senders;
   readonly observations: Observations;
   readonly planner: Planner;
   readonly proxy: ProxyMemory;
@@ -26,12 +24,10 @@ export class BootOffers {
     this.#deps = deps;
   }
 
-  offerFor(facts: DhcpFacts, subnet: BootSubnet): BootOffer {
-    const { senders, planner, proxy } = this.#deps;
+  offerFor(facts: DhcpFacts, { machine, assignment }: Sender, subnet: BootSubnet): BootOffer {
+    const { planner, proxy } = this.#deps;
     if (facts.client === 'os' || facts.client === 'bootp')
       return { kind: 'none', reason: 'not a netboot client: addresses only' };
-    const machine = senders.machineOf(facts);
-    const assignment = planner.assignment(facts.mac, machine);
     if (assignment.kind === 'none') return { kind: 'none', reason: assignment.reason };
     const url = `${planner.identity.url}/boot/ipxe/${macDashed(facts.mac)}`;
     if (facts.client === 'ipxe')
@@ -48,7 +44,7 @@ export class BootOffers {
       loader: choice.loader,
       reason: `${assignment.reason}; ${choice.reason}`,
     } as const;
-    if (subnet.mode === 'full' || facts.client !== 'pxe') return offer;
+    if (subnet.mode !== 'proxy' || facts.client !== 'pxe') return offer;
     return { ...offer, proxyStyle: proxy.styleOf(machine?.name ?? facts.mac, facts).style };
   }
 
@@ -72,7 +68,7 @@ export class BootOffers {
     ];
     const [source, loader] = settings.find(([, value]) => value !== undefined) ?? ['default', undefined];
     const secureBoot = this.#deps.observations.get(machine?.name ?? facts.mac)?.secureBoot;
-    const { mode } = subnet;
+    const mode = subnet.mode === 'proxy' ? 'proxy' : 'full';
     return chooseLoader({ facts, mode, setting: { source, loader: loader ?? 'auto' }, bootFiles, secureBoot });
   }
 

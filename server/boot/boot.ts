@@ -2,7 +2,6 @@ import type { Evidence } from '../decide/identify.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
-import type { Role } from '../domain/role.js';
 import type { State } from '../state/state.js';
 import { BootOffers } from './boot-offers.js';
 import type { Claims } from './claims.js';
@@ -15,6 +14,7 @@ import type {
   DhcpStep,
   FileBoot,
   Requester,
+  Sender,
   TransferReport,
 } from './contract.js';
 import { DhcpSteps } from './dhcp-steps.js';
@@ -64,7 +64,7 @@ export class Boot implements DhcpBoot, FileBoot {
     const script = new MachineScript({ ...deps, senders });
     this.#planner = planner;
     this.#senders = senders;
-    this.#offers = new BootOffers({ senders, observations, planner, proxy });
+    this.#offers = new BootOffers({ observations, planner, proxy });
     this.#dhcp = new DhcpSteps({ ...deps, senders, proxy, secureBoot });
     this.#transfers = new Transfers({ ...deps, proxy });
     this.#lookup = createNameSpace({
@@ -81,18 +81,18 @@ export class Boot implements DhcpBoot, FileBoot {
     return this.#senders.machineOf(evidence);
   }
 
-  /** The role whose DHCP options it gets: its own, or the one of unknown machines. */
-  roleOf(facts: DhcpFacts): Role | undefined {
-    const assignment = this.#planner.assignment(facts.mac, this.machineOf(facts));
-    return assignment.kind === 'role' ? assignment.role : undefined;
+  senderOf(facts: DhcpFacts): Sender {
+    const machine = this.#senders.machineOf(facts);
+    const assignment = this.#planner.assignment(facts.mac, machine);
+    return { machine, role: assignment.kind === 'role' ? assignment.role : undefined, assignment };
   }
 
-  bootOffer(facts: DhcpFacts, subnet: BootSubnet): BootOffer {
-    return this.#offers.offerFor(facts, subnet);
+  bootOffer(facts: DhcpFacts, subnet: BootSubnet, sender = this.senderOf(facts)): BootOffer {
+    return this.#offers.offerFor(facts, sender, subnet);
   }
 
-  step(step: DhcpStep): void {
-    this.#dhcp.take(step);
+  step(step: DhcpStep, sender = this.senderOf(step.facts)): void {
+    this.#dhcp.take(step, sender);
   }
 
   async resolve(name: string, requester: Requester): Promise<BootFile> {

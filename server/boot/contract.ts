@@ -1,11 +1,12 @@
+import type { Assignment } from '../decide/assignment.js';
 import type { Diagnosis } from '../domain/boot-session.js';
-import type { BootFiles } from '../domain/dhcp-options.js';
 import type { ErrorCode } from '../domain/errors.js';
 import type { Json } from '../domain/event.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine, ProxyStyle } from '../domain/machine.js';
 import type { Loader, Role } from '../domain/role.js';
+import type { Subnet } from '../domain/site.js';
 
 /** What one DHCP packet says about the machine that sent it: the evidence, before any decision. */
 export interface DhcpFacts {
@@ -60,21 +61,24 @@ export type BootOffer =
   | { readonly kind: 'none'; readonly reason: string; readonly diagnosis?: Diagnosis };
 
 /** What the subnet says about booting. */
-export interface BootSubnet {
-  readonly mode: 'full' | 'proxy';
-  readonly loader?: Loader;
-  readonly bootFiles?: BootFiles;
+export type BootSubnet = Pick<Subnet, 'mode' | 'loader' | 'bootFiles'>;
+
+/** Who sent a packet and what it is to be. True until something is awaited: desired state may change meanwhile. */
+export interface Sender {
+  /** undefined = unknown. */
+  readonly machine: Machine | undefined;
+  /** Whose DHCP options it gets; undefined = none. */
+  readonly role: Role | undefined;
+  readonly assignment: Assignment;
 }
 
-/** What the DHCP shell needs of the boot core (implemented by Boot). Both calls are synchronous and in memory. */
+/** What the DHCP shell needs of the boot core (implemented by Boot). All calls are synchronous and in memory. Without `sender` it is looked up. */
 export interface DhcpBoot {
-  /** The machine this packet comes from (decide/identify.ts); undefined = unknown. */
-  machineOf(facts: DhcpFacts): Machine | undefined;
-  /** The role whose DHCP options it gets; undefined = none. */
-  roleOf(facts: DhcpFacts): Role | undefined;
+  /** The machine this packet comes from (decide/identify.ts) and its role, or that of unknown machines. */
+  senderOf(facts: DhcpFacts): Sender;
   /** What to hand out now. `subnetLoader` and `mode` come from the subnet. Pure reading: opens nothing. */
-  bootOffer(facts: DhcpFacts, subnet: BootSubnet): BootOffer;
-  step(step: DhcpStep): void;
+  bootOffer(facts: DhcpFacts, subnet: BootSubnet, sender?: Sender): BootOffer;
+  step(step: DhcpStep, sender?: Sender): void;
 }
 
 /** Who asks for a file. */

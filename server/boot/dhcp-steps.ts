@@ -1,9 +1,8 @@
 import { opensSession } from '../decide/session-rule.js';
 import type { Json } from '../domain/event.js';
-import type { DhcpFacts, DhcpStep } from './contract.js';
+import type { DhcpFacts, DhcpStep, Sender } from './contract.js';
 import type { EventLog } from './event-log.js';
 import type { Observations } from './observations.js';
-import type { Planner } from './planner.js';
 import type { ProxyMemory } from './proxy-memory.js';
 import type { SecureBootMemory } from './secure-boot-memory.js';
 import type { Senders } from './senders.js';
@@ -13,7 +12,6 @@ export interface DhcpStepsDeps {
   readonly senders: Senders;
   readonly sessions: Sessions;
   readonly observations: Observations;
-  readonly planner: Planner;
   readonly events: EventLog;
   readonly proxy: ProxyMemory;
   readonly secureBoot: SecureBootMemory;
@@ -28,13 +26,11 @@ export class DhcpSteps {
     this.#deps = deps;
   }
 
-  take(step: DhcpStep): void {
-    const { senders, sessions, observations, planner, events, proxy, secureBoot } = this.#deps;
+  take(step: DhcpStep, { machine, assignment }: Sender): void {
+    const { senders, sessions, observations, events, proxy, secureBoot } = this.#deps;
     const { facts, message } = step;
-    const machine = senders.machineOf(facts);
     if (machine !== undefined) senders.saw(facts.mac, machine);
     const key = machine?.name ?? facts.mac;
-    const assignment = planner.assignment(facts.mac, machine);
     const netboots = facts.client === 'pxe' || facts.client === 'http' || facts.client === 'ipxe';
     const unlisted = assignment.kind === 'none' && assignment.unlisted;
     const seen = observations.get(key);

@@ -195,7 +195,7 @@ export class Views {
   /** The DHCP options that people set for it, and where. */
   #options(mac: Mac, machine: Machine | undefined, subnet: Subnet | undefined): ExplainLine[] {
     if (subnet !== undefined && subnet.mode !== 'full') return [];
-    const role = this.#deps.boot.roleOf({ mac, client: 'os', ...evidenceOf(machine) });
+    const role = this.#deps.boot.senderOf({ mac, client: 'os', ...evidenceOf(machine) }).role;
     return Array.from(chosenOptions({ subnet, role, machine }).values(), (option) => ({
       what: optionName(option),
       value: optionText(option),

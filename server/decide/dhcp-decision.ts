@@ -48,5 +48,11 @@ export type DhcpDecision =
   /** Nothing to answer or to save, but it belongs into the timeline. */
   | { readonly kind: 'note'; readonly step: DhcpStep }
   | DhcpReply
-  /** DECLINE and RELEASE: something to save, nothing to answer. */
-  | { readonly kind: 'record'; readonly step: DhcpStep; readonly change: LeaseChange };
+  | DhcpRecord;
+
+/** DECLINE and RELEASE: something to save, nothing to answer. */
+export interface DhcpRecord {
+  readonly kind: 'record';
+  readonly step: DhcpStep;
+  readonly change: LeaseChange;
+}

@@ -1,7 +1,6 @@
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 import { unavailable } from '../domain/errors.js';
-import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macToBytes } from '../domain/mac.js';
 import { c } from '../native/libc.js';
 import { isHarmless, portInUse } from './port-sharing.js';
@@ -17,7 +16,6 @@ const SO_BROADCAST = 6;
 const SO_RCVBUF = 8;
 const SO_BINDTODEVICE = 25;
 const SO_RCVBUFFORCE = 33;
-const MSG_DONTWAIT = 0x40;
 const ETHERTYPE_IPV4 = 0x0800;
 /**
  * Room for a few thousand requests: a rack that is switched on asks all at once. More than net.core.rmem_max needs CAP_NET_ADMIN;
@@ -63,22 +61,6 @@ export function openUdpOnInterface(name: string, port: number): number {
 /** From now on nobody else can share the port: dgram allows it when it takes a socket over. */
 export function refuseSharing(fd: number): void {
   setInt(fd, SO_REUSEADDR, 0);
-}
-
-const toAddress = Buffer.alloc(16);
-
-/**
- * Sends one datagram at once, without dgram's queue and callbacks, which cost more than the kernel's part. False = the socket's
- * buffer is full: give it to dgram, which waits. Throws `unavailable` with the system's reason.
- */
-export function sendUdp(fd: number, bytes: Uint8Array, port: number, to: Ipv4): boolean {
-  toAddress.writeUInt16LE(AF_INET, 0);
-  toAddress.writeUInt16BE(port, 2);
-  toAddress.writeUInt32BE(to, 4);
-  if (c().sendto(fd, bytes, bytes.length, MSG_DONTWAIT, toAddress, toAddress.length) >= 0) return true;
-  const name = getSystemErrorName(-koffi.errno());
-  if (name === 'EAGAIN' || name === 'ENOBUFS') return false;
-  throw unavailable(`cannot send to ${formatIpv4(to)}:${port}: ${name}`);
 }
 
 /** Sends IPv4 packets to a MAC address, whether or not the kernel knows a way to their IPv4 address. */

@@ -16,12 +16,12 @@ const MOST_PROBES = 3;
  * other packets go on. One that somebody has is quarantined and another is chosen.
  */
 export class NewAddresses {
-  readonly #boot: Pick<DhcpBoot, 'step'>;
+  readonly #boot: Pick<DhcpBoot, 'step' | 'senderOf'>;
   readonly #leases: LeaseBook;
   /** By address and NIC: a DISCOVER that is repeated waits for the same answer. */
   readonly #asked = new Map<string, { readonly at: number; readonly owner: Promise<Mac | undefined> }>();
 
-  constructor(boot: Pick<DhcpBoot, 'step'>, leases: LeaseBook) {
+  constructor(boot: Pick<DhcpBoot, 'step' | 'senderOf'>, leases: LeaseBook) {
     this.#boot = boot;
     this.#leases = leases;
   }
@@ -84,6 +84,6 @@ export class NewAddresses {
       now,
     );
     const text = `${formatIpv4(address)} is in use by ${owner}, which did not ask for it: quarantined for ${subnet.leaseSeconds} s`;
-    this.#boot.step({ ...step(context, 'decline', text, address, { owner }), facts });
+    this.#boot.step(step(context, 'decline', text, address, { owner }), this.#boot.senderOf(facts));
   }
 }

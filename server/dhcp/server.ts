@@ -1,11 +1,12 @@
-import type { DhcpBoot, DhcpFacts } from '../boot/contract.js';
+import type { DhcpBoot, DhcpFacts, DhcpStep, Sender } from '../boot/contract.js';
 import { classifyDhcp, netboots } from '../decide/classify.js';
-import type { DhcpContext, DhcpReply } from '../decide/dhcp-decision.js';
+import type { DhcpContext, DhcpDecision, DhcpRecord, DhcpReply } from '../decide/dhcp-decision.js';
 import { decideDhcp } from '../decide/offer.js';
 import { decideSecondLeg } from '../decide/proxy.js';
 import { selectSubnet } from '../decide/subnet.js';
 import type { Diagnosis } from '../domain/boot-session.js';
 import { contains, formatCidr, type Ipv4 } from '../domain/ipv4.js';
+import type { LeaseChange } from '../domain/lease.js';
 import type { DhcpMode, ServerIdentity, Subnet } from '../domain/site.js';
 import type { LeaseBook } from '../state/leases.js';
 import { getOption } from '../wire/dhcp/options.js';
@@ -89,64 +90,106 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const underway = new Set<Promise<void>>();
   let malformedLoggedAt = Number.NEGATIVE_INFINITY;
 
-  /** One packet, whole story: decode, look up, decide, save, encode and send. */
-  async function serve(bytes: Uint8Array, link: DhcpLink): Promise<void> {
-    if (options.guard?.admits(bytes, link.name) === false) return options.metrics?.count('any', 'limited');
+  /** One packet, whole story: decode, look up, decide, save, encode and send. What waits for the wire or the disk is a promise. */
+  function serve(bytes: Uint8Array, link: DhcpLink): Promise<void> | undefined {
+    if (options.guard?.admits(bytes, link.name) === false) {
+      options.metrics?.count('any', 'limited');
+      return undefined;
+    }
     const began = performance.now();
     const request = decodePacket(bytes);
     const facts = classifyDhcp(request);
     try {
       const now = Math.floor(options.clock() / 1000);
-      const context = lookUp(request, facts, link, now);
-      if (typeof context === 'string') {
-        options.watch?.heard(request, { interface: link.name, mode: site.mode, ownAddresses, subnets: site.subnets });
-        return ignore(facts, request, context, { quiet: site.mode !== 'full' });
-      }
-      const { mode } = context.subnet;
+      const sender = boot.senderOf(facts);
+      const context = lookUp(request, facts, sender, link, now);
+      const mode = typeof context === 'string' ? site.mode : context.subnet.mode;
       options.watch?.heard(request, { interface: link.name, mode, ownAddresses, subnets: site.subnets });
-      announce(request, context);
-
-      let decision = decideDhcp(request, context);
-      if (decision.kind === 'reply' && decision.isNew === true && context.subnet.probeMs !== undefined) {
-        decision = await newAddresses.checked(decision, request, context, link, () => decideDhcp(request, context));
+      if (typeof context === 'string') {
+        ignore(facts, request, context, { quiet: site.mode !== 'full' });
+        return undefined;
       }
-      if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision);
-      if (decision.kind === 'note') return boot.step(decision.step);
-      if (decision.kind === 'record') {
-        const isDecline = decision.change.lease.state === 'declined';
-        if (isDecline && options.guard?.admitsDecline(facts.mac, formatCidr(context.subnet.cidr), link.name) === false)
-          return ignore(facts, request, 'too many DECLINEs', { quiet: true });
-        await leases.save(decision.change, now);
-        return boot.step(decision.step);
-      }
-
-      let reply: DhcpReply = decision;
-      if (reply.hold !== undefined) leases.hold(reply.hold, facts.mac, now);
-      if (reply.change !== undefined && (await leases.save(reply.change, now)) === 'conflict') {
-        reply = reply.onConflict?.() ?? reply;
-      }
-
-      const answer = encodePacket(reply.message, replyLimit(request));
-      // Before it leaves: the machine's next request, by TFTP, can be here before `send` has returned.
-      const { step } = reply;
-      const data = { ...factsOfPacket(request), ...factsOfBuild(facts), ...step.data };
-      boot.step({ ...step, text: `${describeClient(facts)}: ${step.text}`, data });
-      await link.send(answer, reply.path, context.serverId);
-      counts.replied++;
-      options.metrics?.count(wordOf(request), step.message);
-      options.metrics?.took(performance.now() - began);
-      // One line for an exchange: its end.
-      if (step.message === 'offer') return;
-      log.info({ machine: context.machine?.name, interface: link.name, ...data }, `${facts.mac}: ${step.text}`);
+      const exchange: Exchange = { request, facts, context, link, began };
+      announce(exchange, sender);
+      const decision = decideDhcp(request, context);
+      const mustLook = decision.kind === 'reply' && decision.isNew === true && context.subnet.probeMs !== undefined;
+      const waiting = mustLook ? lookOnWire(decision, exchange) : carryOut(decision, exchange, sender);
+      return waiting?.catch((error: unknown) => unanswered(facts, request, error));
     } catch (error) {
-      ignore(facts, request, error instanceof Error ? error.message : String(error));
-      throw error;
+      return unanswered(facts, request, error);
     }
+  }
+
+  async function lookOnWire(first: DhcpDecision, exchange: Exchange): Promise<void> {
+    const { request, facts, context, link } = exchange;
+    const decision = await newAddresses.checked(first, request, context, link, () => decideDhcp(request, context));
+    await carryOut(decision, exchange, boot.senderOf(facts));
+  }
+
+  function carryOut(decision: DhcpDecision, exchange: Exchange, sender: Sender): Promise<void> | undefined {
+    const { request, facts, context } = exchange;
+    switch (decision.kind) {
+      case 'ignore':
+        ignore(facts, request, decision.reason, decision);
+        return undefined;
+      case 'note':
+        boot.step(decision.step, sender);
+        return undefined;
+      case 'record':
+        return record(decision, exchange);
+      case 'reply':
+        if (decision.hold !== undefined) leases.hold(decision.hold, facts.mac, context.now);
+        if (decision.change !== undefined) return saveAndAnswer(decision, decision.change, exchange);
+        answer(decision, exchange, sender);
+        return undefined;
+    }
+  }
+
+  /** DECLINE and RELEASE. */
+  async function record(decision: DhcpRecord, { request, facts, context, link }: Exchange): Promise<void> {
+    const { change, step } = decision;
+    const isDecline = change.lease.state === 'declined';
+    if (isDecline && options.guard?.admitsDecline(facts.mac, formatCidr(context.subnet.cidr), link.name) === false)
+      return ignore(facts, request, 'too many DECLINEs', { quiet: true });
+    await leases.save(change, context.now);
+    boot.step(step, boot.senderOf(facts));
+  }
+
+  /** The lease is on the disk before its ACK leaves. */
+  async function saveAndAnswer(reply: DhcpReply, change: LeaseChange, exchange: Exchange): Promise<void> {
+    const outcome = await leases.save(change, exchange.context.now);
+    const final = outcome === 'conflict' ? (reply.onConflict?.() ?? reply) : reply;
+    answer(final, exchange, boot.senderOf(exchange.facts));
+  }
+
+  function answer({ message, path, step }: DhcpReply, exchange: Exchange, sender: Sender): void {
+    const { request, facts, context, link, began } = exchange;
+    const bytes = encodePacket(message, replyLimit(request));
+    // Before it leaves: the machine's next request, by TFTP, can be here before this function has returned.
+    const data = { ...factsOfPacket(request), ...factsOfBuild(facts), ...step.data };
+    boot.step({ ...step, text: `${describeClient(facts)}: ${step.text}`, data }, sender);
+    link.send(bytes, path, context.serverId, (error) => {
+      counts.replied--;
+      ignore(facts, request, error.message);
+      failed(error, link);
+    });
+    counts.replied++;
+    options.metrics?.count(wordOf(request), step.message);
+    options.metrics?.took(performance.now() - began);
+    // One line for an exchange: its end.
+    if (step.message === 'offer') return;
+    log.info({ machine: context.machine?.name, interface: link.name, ...data }, `${facts.mac}: ${step.text}`);
+  }
+
+  function unanswered(facts: DhcpFacts, request: DhcpPacket, error: unknown): never {
+    ignore(facts, request, error instanceof Error ? error.message : String(error));
+    throw error;
   }
 
   function lookUp(
     request: DhcpPacket,
     facts: DhcpFacts,
+    sender: Sender,
     link: Pick<DhcpLink, 'addresses'>,
     now: number,
   ): DhcpContext | string {
@@ -156,38 +199,30 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     const serverId = relayWord(request)?.serverIdOverride ?? addressTowards(link, subnet, identity.address);
     return {
       facts,
-      machine: boot.machineOf(facts),
-      role: boot.roleOf(facts),
+      machine: sender.machine,
+      role: sender.role,
       subnet,
       identity,
       serverId,
       ownAddresses,
       addresses: leases,
-      bootOffer: () =>
-        boot.bootOffer(facts, {
-          mode: subnet.mode === 'proxy' ? 'proxy' : 'full',
-          ...(subnet.loader === undefined ? {} : { loader: subnet.loader }),
-          ...(subnet.bootFiles === undefined ? {} : { bootFiles: subnet.bootFiles }),
-        }),
+      bootOffer: () => boot.bootOffer(facts, subnet, sender),
       now,
     };
   }
 
   /** What came in, before what is done about it: a DISCOVER opens the boot session that the decision belongs to. */
-  function announce(request: DhcpPacket, { facts, subnet }: DhcpContext): void {
+  function announce({ request, facts, context }: Exchange, sender: Sender): void {
+    const { subnet } = context;
     const message = getOption(request.options, 'messageType');
     if (request.op !== 'request' || subnet.mode === 'off') return;
     if (message !== 'discover' && message !== 'request' && message !== 'inform') return;
     // Where others give the addresses only the start of a boot is ours to tell; what follows is a decision's own step.
     if (subnet.mode !== 'full' && (message !== 'discover' || !netboots(facts))) return;
     const mode = subnet.mode === 'full' ? {} : { mode: subnet.mode };
-    boot.step({
-      facts,
-      message,
-      ...mode,
-      text: `${message} from ${describeClient(facts)}`,
-      data: { ...factsOfPacket(request), ...factsOfBuild(facts) },
-    });
+    const text = `${message} from ${describeClient(facts)}`;
+    const data = { ...factsOfPacket(request), ...factsOfBuild(facts) };
+    boot.step({ facts, message, ...mode, text, data }, sender);
   }
 
   function ignore(
@@ -199,27 +234,29 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     counts.ignored++;
     options.metrics?.count(wordOf(request), 'ignored');
     if (quiet === true) return;
-    boot.step({
+    const step: DhcpStep = {
       facts,
       message: 'ignored',
       text: `ignored: ${reason}`,
       data: { ...factsOfPacket(request), reason },
       ...(diagnosis === undefined ? {} : { diagnosis }),
-    });
+    };
+    boot.step(step, boot.senderOf(facts));
   }
 
   /** Port 4011: the client has an address and asks for its boot file. */
   async function serveSecondLeg(bytes: Uint8Array, from: SecondLegPeer, link: SecondLegLink): Promise<void> {
     const request = decodePacket(bytes);
     const facts = classifyDhcp(request);
-    const context = lookUp(request, facts, link, Math.floor(options.clock() / 1000));
+    const sender = boot.senderOf(facts);
+    const context = lookUp(request, facts, sender, link, Math.floor(options.clock() / 1000));
     if (typeof context === 'string' || context.subnet.mode !== 'proxy')
       return ignore(facts, request, '', { quiet: true });
     const decision = decideSecondLeg(request, context);
     if (decision.kind === 'ignore') return ignore(facts, request, decision.reason, decision);
     if (decision.kind !== 'reply') return;
     const answer = encodePacket(decision.message, replyLimit(request));
-    boot.step(decision.step);
+    boot.step(decision.step, sender);
     await link.send(answer, from);
     counts.replied++;
     const { text, data } = decision.step;
@@ -244,13 +281,17 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     log.error({ interface: link.name, error }, 'a DHCP packet could not be answered');
   }
 
-  function run(work: () => Promise<void>, link: Pick<DhcpLink, 'name'>): void {
+  function run(work: () => Promise<void> | undefined, link: Pick<DhcpLink, 'name'>): void {
     if (closing) return;
     counts.received++;
-    const done = work()
-      .catch((error: unknown) => failed(error, link))
-      .finally(() => underway.delete(done));
-    underway.add(done);
+    try {
+      const waiting = work();
+      if (waiting === undefined) return;
+      const done = waiting.catch((error: unknown) => failed(error, link)).finally(() => underway.delete(done));
+      underway.add(done);
+    } catch (error) {
+      failed(error, link);
+    }
   }
 
   function configure(next: DhcpSite, atOnce?: () => void): Promise<void> {
@@ -271,6 +312,16 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       await links.close();
     },
   };
+}
+
+/** One packet on its way to its answer. */
+interface Exchange {
+  readonly request: DhcpPacket;
+  readonly facts: DhcpFacts;
+  readonly context: DhcpContext;
+  readonly link: DhcpLink;
+  /** When it came, in milliseconds of `performance.now`. */
+  readonly began: number;
 }
 
 /** How clients on this subnet reach us: our address in it, else the configured one. */

@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import type { ReplyPath } from '../decide/reply-path.js';
@@ -6,9 +6,12 @@ import { unavailable } from '../domain/errors.js';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import { encodeUdpFrame } from '../wire/udp-frame.js';
+import { WireError } from '../wire/wire-error.js';
 import { openArpProbe } from './arp-probe.js';
+import { Datagrams, type SendFailed } from './datagrams.js';
+import { datagramsWork } from './datagrams-self-test.js';
 import { inheritedSocket } from './inherited-sockets.js';
-import { openLinkSender, openUdpOnInterface, refuseSharing, sendUdp } from './native-sockets.js';
+import { openLinkSender, openUdpOnInterface, refuseSharing } from './native-sockets.js';
 
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
@@ -17,8 +20,11 @@ const CLIENT_PORT = 68;
 export interface DhcpLink {
   readonly name: string;
   readonly addresses: readonly Ipv4[];
-  /** Rejects when the kernel refuses the datagram. `from` is our address on this link. */
-  send(bytes: Uint8Array, path: ReplyPath, from: Ipv4): Promise<void>;
+  /**
+   * The datagram leaves before the event loop has turned, together with others. `from` is our address on this link; `failed` is
+   * told when the kernel refuses it.
+   */
+  send(bytes: Uint8Array, path: ReplyPath, from: Ipv4, failed: SendFailed): void;
   /** Who answers for an address on this wire, other than `asker`; absent: it cannot be asked. */
   ownerOf?(address: Ipv4, asker: Mac, milliseconds: number): Promise<Mac | undefined>;
   close(): Promise<void>;
@@ -40,8 +46,16 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   const socket = createSocket({ type: 'udp4' });
   let fd = -1;
   let link: DhcpLink | undefined;
+  let datagrams: Datagrams | undefined;
+  let leaving: NodeJS.Immediate | undefined;
+  /** dgram tells that something has come and gives the first one; the rest of what waits is taken at once. */
   socket.on('message', (bytes) => {
-    if (link !== undefined) events.packet(bytes, link);
+    const its = link;
+    if (its === undefined) return;
+    events.packet(bytes, its);
+    if (datagrams?.receive((more) => events.packet(more, its)) === false) {
+      events.error(new WireError('datagram', 'is larger than any DHCP message'), its);
+    }
   });
   try {
     // Before bind: with a descriptor dgram says "listening" at once.
@@ -56,33 +70,54 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
     socket.close();
     throw error;
   }
-  async function sendTo(bytes: Uint8Array, port: number, to: Ipv4): Promise<void> {
+  if (datagramsWork()) datagrams = new Datagrams(fd, sendWaiting);
+
+  function sendTo(bytes: Uint8Array, port: number, to: Ipv4, failed: SendFailed): void {
     // The number may belong to another file after close.
-    if (fd < 0) throw unavailable(`the DHCP socket of ${name} is closed`);
-    if (!sendUdp(fd, bytes, port, to)) await sendWaiting(socket, bytes, port, to);
+    if (fd < 0) failed(unavailable(`the DHCP socket of ${name} is closed`));
+    else if (datagrams === undefined) sendWaiting(bytes, port, to, failed);
+    else {
+      datagrams.queue(bytes, port, to, failed);
+      leaving ??= setImmediate(leave);
+    }
+  }
+
+  function leave(): void {
+    leaving = undefined;
+    datagrams?.flush();
+  }
+
+  function sendWaiting(bytes: Uint8Array, port: number, to: Ipv4, failed: SendFailed): void {
+    socket.send(bytes, port, formatIpv4(to), (error) => {
+      if (error !== null) failed(error);
+    });
   }
 
   const opened: DhcpLink = {
     name,
     addresses,
-    async send(bytes, path, from) {
+    send(bytes, path, from, failed) {
       switch (path.kind) {
         case 'relay':
-          return sendTo(bytes, SERVER_PORT, path.to);
+          return sendTo(bytes, SERVER_PORT, path.to, failed);
         case 'unicast':
-          return sendTo(bytes, CLIENT_PORT, path.to);
+          return sendTo(bytes, CLIENT_PORT, path.to, failed);
         case 'broadcast':
-          return sendTo(bytes, CLIENT_PORT, LIMITED_BROADCAST);
+          return sendTo(bytes, CLIENT_PORT, LIMITED_BROADCAST, failed);
         case 'link':
-          return sender.send(
-            encodeUdpFrame({ from, fromPort: SERVER_PORT, to: path.to, toPort: CLIENT_PORT, payload: bytes }),
-            path.mac,
-          );
+          try {
+            const payload = { from, fromPort: SERVER_PORT, to: path.to, toPort: CLIENT_PORT, payload: bytes };
+            sender.send(encodeUdpFrame(payload), path.mac);
+          } catch (error) {
+            failed(error instanceof Error ? error : new Error(String(error)));
+          }
       }
     },
     ownerOf: (address, asker, milliseconds) => arp.ownerOf(address, asker, milliseconds),
     async close() {
       arp.close();
+      clearImmediate(leaving);
+      leave();
       fd = -1;
       sender.close();
       const closed = once(socket, 'close');
@@ -96,12 +131,6 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
 };
 
 const LIMITED_BROADCAST = parseIpv4('255.255.255.255');
-
-function sendWaiting(socket: Socket, bytes: Uint8Array, port: number, to: Ipv4): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.send(bytes, port, formatIpv4(to), (error) => (error === null ? resolve() : reject(error)));
-  });
-}
 
 /** The IPv4 addresses of an interface. Throws `unavailable` when it has none. */
 export function addressesOf(name: string): readonly Ipv4[] {

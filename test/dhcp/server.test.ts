@@ -1,8 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ReplyPath } from '../../server/decide/reply-path.js';
+import type { SendFailed } from '../../server/dhcp/datagrams.js';
 import { createDhcpServer, type DhcpServer } from '../../server/dhcp/server.js';
 import type { DhcpLink, LinkEvents } from '../../server/dhcp/socket.js';
 import { unavailable } from '../../server/domain/errors.js';
+import type { Ipv4 } from '../../server/domain/ipv4.js';
 import type { Lease } from '../../server/domain/lease.js';
 import { parseMac } from '../../server/domain/mac.js';
 import { LeaseBook, type LeaseStore } from '../../server/state/leases.js';
@@ -39,9 +41,9 @@ class PaperLink implements DhcpLink {
     this.#events.packet(packet instanceof Uint8Array ? packet : encodePacket(packet), this);
   }
 
-  async send(bytes: Uint8Array, path: ReplyPath): Promise<void> {
-    if (this.sendError !== undefined) throw this.sendError;
-    this.sent.push({ packet: decodePacket(bytes), path });
+  send(bytes: Uint8Array, path: ReplyPath, _from: Ipv4, failed: SendFailed): void {
+    if (this.sendError === undefined) this.sent.push({ packet: decodePacket(bytes), path });
+    else failed(this.sendError);
   }
 
   async close(): Promise<void> {

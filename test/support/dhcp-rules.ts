@@ -52,10 +52,11 @@ export class RuleSite {
 
   decide(packet: DhcpPacket, boot: DhcpBoot = this.boot): DhcpDecision {
     const facts = classifyDhcp(packet);
+    const { machine, role } = boot.senderOf(facts);
     return decideDhcp(packet, {
       facts,
-      machine: boot.machineOf(facts),
-      role: boot.roleOf(facts),
+      machine,
+      role,
       subnet: this.subnet,
       identity,
       serverId: relayWord(packet)?.serverIdOverride ?? identity.address,

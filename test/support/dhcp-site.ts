@@ -1,4 +1,4 @@
-import type { BootOffer, DhcpBoot, DhcpFacts, DhcpStep } from '../../server/boot/contract.js';
+import type { BootOffer, BootSubnet, DhcpBoot, DhcpFacts, DhcpStep, Sender } from '../../server/boot/contract.js';
 import { chooseLoader } from '../../server/decide/loader.js';
 import { createDhcpServer, type DhcpServer } from '../../server/dhcp/server.js';
 import { type OpenDhcpLink, openDhcpLink } from '../../server/dhcp/socket.js';
@@ -44,11 +44,13 @@ export class SiteBoot implements DhcpBoot {
     return this.machines.find((machine) => machine.macs.includes(facts.mac));
   }
 
-  roleOf(): Role | undefined {
-    return this.role;
+  senderOf(facts: DhcpFacts): Sender {
+    const assignment = { kind: 'none', reason: 'a test', unlisted: false } as const;
+    return { machine: this.machineOf(facts), role: this.role, assignment };
   }
 
-  bootOffer(facts: DhcpFacts, { mode }: { readonly mode: 'full' | 'proxy' }): BootOffer {
+  bootOffer(facts: DhcpFacts, subnet: BootSubnet): BootOffer {
+    const mode = subnet.mode === 'proxy' ? 'proxy' : 'full';
     if (facts.client === 'ipxe') {
       return {
         kind: 'script',
