@@ -44,6 +44,7 @@ isc-dhcp-client
 kea-admin
 kea-dhcp4-server
 libcap2-bin
+nginx-light
 nmap
 openssh-server
 shellcheck

@@ -9,6 +9,7 @@ export function keysToRestartFor(before: Config, after: Config): readonly string
     ['listen.address', before.listen.address, after.listen.address],
     ['listen.http', before.listen.http, after.listen.http],
     ['listen.tftp', before.listen.tftp, after.listen.tftp],
+    ['listen.images', before.listen.images, after.listen.images],
   ];
   return keys.filter(([, a, b]) => JSON.stringify(a) !== JSON.stringify(b)).map(([key]) => key);
 }

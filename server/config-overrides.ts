@@ -21,6 +21,7 @@ export const OVERRIDABLE: Readonly<Record<string, Kind>> = {
   'listen.address': 'text',
   'listen.http': 'number',
   'listen.tftp': 'number',
+  'listen.images': 'text',
   'dhcp.mode': 'text',
   'dhcp.subnets.#.cidr': 'text',
   'dhcp.subnets.#.mode': 'text',

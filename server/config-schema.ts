@@ -4,7 +4,7 @@ import { DOWNLOAD_LIMITS } from './domain/download-limits.js';
 import { AnybiosError, invalid } from './domain/errors.js';
 import { type AddressRange, formatIpv4, type Ipv4, parseCidr, parseIpv4, parseRange } from './domain/ipv4.js';
 import { LOADERS } from './domain/role.js';
-import { DHCP_MODES, type Pool, type UnknownPolicy } from './domain/site.js';
+import { DHCP_MODES, IMAGE_PLANES, type Pool, type UnknownPolicy } from './domain/site.js';
 import { optionCode } from './wire/dhcp/option-table.js';
 import { parseRoute } from './wire/dhcp/option-words.js';
 import { bootFilesSchema, optionsSchema } from './yaml/dhcp-schema.js';
@@ -145,6 +145,7 @@ const listen = strict({
   address: address.exactOptional(),
   http: port.default(8080),
   tftp: port.default(69),
+  images: z.enum(IMAGE_PLANES).default('sendfile'),
 });
 
 // `observe` unless told otherwise: a server that is only started never disturbs a network.

@@ -7,7 +7,7 @@ import { subnetProblems } from './config-subnets.js';
 import type { DownloadLimits } from './domain/download-limits.js';
 import { invalid } from './domain/errors.js';
 import { type Ipv4, parseIpv4 } from './domain/ipv4.js';
-import type { DhcpMode, Subnet, UnknownPolicy } from './domain/site.js';
+import type { DhcpMode, ImagePlane, Subnet, UnknownPolicy } from './domain/site.js';
 import { check, type Path, type Problem, pathText, refusal } from './yaml/problem.js';
 import { YamlText } from './yaml/yaml-text.js';
 
@@ -24,6 +24,7 @@ export interface Config {
     /** 0 = any free port. */
     readonly http: number;
     readonly tftp: number;
+    readonly images: ImagePlane;
   };
   readonly dhcp: { readonly mode: DhcpMode; readonly subnets: readonly Subnet[] };
   /** Large downloads of machines at once. */
@@ -102,6 +103,13 @@ function assemble(data: ConfigFile, file: string): Config {
 function listenProblems({ listen, dhcp }: Config): Problem[] {
   const answering = [dhcp.mode, ...dhcp.subnets.map(({ mode }) => mode)].some((mode) => mode !== 'off');
   const problems: Problem[] = [];
+  if (listen.http === 0 && (listen.images === 'nginx' || listen.images === 'accel')) {
+    problems.push({
+      path: ['listen', 'http'],
+      message: 'cannot be 0: nginx must be told its port',
+      allowed: 'a port of 1 to 65535; or listen.images: sendfile',
+    });
+  }
   if (listen.interfaces.length === 0 && answering) {
     problems.push({
       path: ['listen', 'interfaces'],

@@ -26,7 +26,9 @@ import { createApp } from './http/app.js';
 import { answerBoot, bootRoutes } from './http/boot-routes.js';
 import { listenOnSocket } from './http/listen.js';
 import { ensureAdminToken, Tokens } from './http/tokens.js';
+import { createDataPlane, openProxySocket, prepareProxyFolder, proxySocket } from './images/data-plane.js';
 import { createHttpFront } from './images/front.js';
+import { NginxOutcomes } from './images/nginx-outcomes.js';
 import { redirectImages } from './images/redirect-images.js';
 import { registerShippedImages, shippedLoaders } from './images/shipped.js';
 import { resolveInside } from './images/site-files.js';
@@ -200,9 +202,16 @@ async function start(
   closers.push(() => new Promise((done) => void socket.close(done).closeAllConnections()));
   // An upload of many GB takes its time; only the head of a request has a limit.
   const server = createServer({ requestTimeout: 0 }, app);
+  const plane = config.listen.images;
+  const outcomes = new NginxOutcomes((report) => front.hear(report));
+  const behindNginx =
+    plane === 'nginx' || plane === 'accel' ? { path: proxySocket(config.dataDir), outcomes } : undefined;
+  if (behindNginx !== undefined) prepareProxyFolder(config.dataDir);
   const front = createHttpFront({
     server,
     port: config.listen.http,
+    plain: plane === 'streams',
+    ...(behindNginx === undefined ? {} : { behindNginx }),
     imagesDir: join(config.dataDir, 'images'),
     answerBoot: answerBoot(core.boot),
     onTransfer: (report) => core.boot.transfer(report),
@@ -210,6 +219,19 @@ async function start(
   });
   await front.start();
   closers.push(() => front.close());
+  if (plane === 'nginx' || plane === 'accel') {
+    openProxySocket(config.dataDir);
+    const dataPlane = createDataPlane({
+      kind: plane,
+      dataDir: config.dataDir,
+      port: config.listen.http,
+      log: httpLog,
+      onLine: (line) => outcomes.line(line),
+      onLost: (reason) => outcomes.failAll(reason),
+    });
+    await dataPlane.start();
+    closers.push(() => dataPlane.close());
+  }
   closers.push(async () => closing.abort());
   waitingFor.delete('HTTP');
 

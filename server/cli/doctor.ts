@@ -7,6 +7,7 @@ import { dataChecks } from './checks/data.js';
 import { dhcpServerChecks } from './checks/dhcp-servers.js';
 import { heardCheck } from './checks/heard.js';
 import { hostChecks } from './checks/host.js';
+import { imagePlaneChecks } from './checks/image-plane.js';
 import { labChecks } from './checks/lab.js';
 import { interfaceChecks, portChecks } from './checks/network.js';
 import type { Cli } from './cli.js';
@@ -42,7 +43,12 @@ async function allChecks(cli: Cli): Promise<readonly Check[]> {
   if (config !== undefined) {
     const isRunning = await isServerRunning(config, cli);
     site.push(isRunning ? ok('server', 'is running') : skipped('server', 'is not running'));
-    site.push(...interfaceChecks(config), ...portChecks(config, isRunning), ...dataChecks(config));
+    site.push(
+      ...interfaceChecks(config),
+      ...portChecks(config, isRunning),
+      ...dataChecks(config),
+      ...imagePlaneChecks(config),
+    );
     site.push(...(await dhcpServerChecks(config)));
     if (isRunning) site.push(await heardCheck(new ApiClient(socketOf(config, cli))));
   }

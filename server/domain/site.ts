@@ -45,3 +45,10 @@ export interface ServerIdentity {
   /** `http://10.77.0.1:8080`, no slash at the end. */
   readonly url: string;
 }
+
+/**
+ * Who sends images over HTTP: `sendfile` = a process of ours; `streams` = the same without sendfile; `nginx` = one that we run;
+ * `accel` = the site's own nginx, by X-Accel-Redirect.
+ */
+export const IMAGE_PLANES = ['sendfile', 'streams', 'nginx', 'accel'] as const;
+export type ImagePlane = (typeof IMAGE_PLANES)[number];

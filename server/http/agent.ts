@@ -134,9 +134,11 @@ export function agentRoutes(deps: AgentDeps): Router {
   return router;
 }
 
-/** IPv4 of the other end; 0.0.0.0 for the unix socket. */
+/**
+ * IPv4 of the other end. On a unix socket: what nginx says (nobody but it and root can open that one), else 0.0.0.0.
+ */
 export function peerAddress(request: Request): Ipv4 {
-  const text = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  const text = (request.socket.remoteAddress ?? request.get('x-anybios-client') ?? '').replace(/^::ffff:/, '');
   return isIPv4(text) ? parseIpv4(text) : UNSPECIFIED;
 }
 

@@ -12,13 +12,16 @@ export class DownloadReport {
   #total = 0;
   #bytes = 0;
   #worthTelling = true;
+  #token: string | undefined;
 
   constructor(send: (report: StreamReport) => void, id: number, address: string | undefined, name: string) {
     this.#send = send;
     this.#base = { kind: 'report', id, address: address ?? '', name };
   }
 
-  begin(status: number, total: number, worthTelling: boolean): void {
+  /** `token`: nginx sends it, and its log tells the end. */
+  begin(status: number, total: number, worthTelling: boolean, token?: string): void {
+    this.#token = token;
     this.#status = status;
     this.#total = total;
     this.#worthTelling = worthTelling;
@@ -49,6 +52,7 @@ export class DownloadReport {
       total: this.#total,
       milliseconds: Math.round(now - this.#startedAt),
       ...(reason === undefined ? {} : { reason }),
+      ...(this.#token === undefined ? {} : { token: this.#token }),
     });
   }
 }

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { type AddressInfo, createServer, isIPv4, type Socket } from 'node:net';
 import type { AnswerBoot, BootAnswer, Requester, TransferReport } from '../boot/contract.js';
@@ -6,6 +7,7 @@ import { listenProblem } from '../domain/listen-problem.js';
 import { compiledEntry } from '../paths.js';
 import { ConnectionGuard } from './connection-guard.js';
 import { bootPathOfTarget, sortConnection } from './image-url.js';
+import type { NginxOutcomes } from './nginx-outcomes.js';
 import { answerScript, readScriptRequest, type ScriptRequest } from './script-answer.js';
 import { StreamChild } from './stream-child.js';
 import type { BootQuestion, StreamReport } from './stream-messages.js';
@@ -23,6 +25,8 @@ export interface HttpFrontOptions {
   readonly address?: string;
   /** 0 = any free one. */
   readonly port: number;
+  /** Listens here instead: nginx has the port, names the clients and sends the images (ADR 7). */
+  readonly behindNginx?: { readonly path: string; readonly outcomes: NginxOutcomes };
   /** Of the image store: its files are in `sha256/` below. */
   readonly imagesDir: string;
   /** What a name below /boot or /files is. */
@@ -44,6 +48,8 @@ export interface HttpFront {
   close(): Promise<void>;
   /** The port in use, after start. */
   readonly port: number;
+  /** What else is known of a download: nginx has told its end. */
+  hear(report: StreamReport): void;
   /** Of the process that streams images; undefined while it starts again. */
   readonly childPid: number | undefined;
 }
@@ -63,10 +69,11 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
   const address = options.address ?? '0.0.0.0';
   const headMilliseconds = options.headMilliseconds ?? HEAD_MILLISECONDS;
   const guard = new ConnectionGuard(server, headMilliseconds);
-  const { plain, slowMilliseconds, answerBoot } = options;
+  const { plain, slowMilliseconds, answerBoot, behindNginx } = options;
   const settings = {
     imagesDir,
     ...(plain === undefined ? {} : { plain }),
+    ...(behindNginx === undefined ? {} : { accel: true }),
     ...(slowMilliseconds === undefined ? {} : { slowMilliseconds }),
   };
   const child = new StreamChild(compiledEntry('images/stream-process.js'), settings, hear, bootFile, log);
@@ -98,7 +105,8 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
       if (kind === 'script') {
         const request = readScriptRequest(bytes);
         if (request === 'more') return;
-        const requester = requesterOf(socket.remoteAddress ?? '');
+        const client = behindNginx === undefined || request === 'unusual' ? socket.remoteAddress : request.client;
+        const requester = requesterOf(client ?? '');
         if (request !== 'unusual' && requester !== undefined) {
           bytes = bytes.subarray(request.length);
           sendScript(request, requester);
@@ -142,7 +150,8 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
   }
 
   function hear(report: StreamReport): void {
-    const { name, phase, bytes, total, milliseconds, reason, status } = report;
+    const { name, phase, bytes, total, milliseconds, reason, status, token } = report;
+    if (phase === 'started' && token !== undefined) behindNginx?.outcomes.began(token, report);
     if (phase === 'sent' || phase === 'failed') {
       const data = { address: report.address, name, status, bytes, total, milliseconds, ...(reason ? { reason } : {}) };
       log.info(data, phase === 'sent' ? 'image sent' : 'image download failed');
@@ -171,13 +180,14 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
     async start() {
       await child.start();
       try {
+        if (behindNginx !== undefined) rmSync(behindNginx.path, { force: true });
         await listen(address, options.port);
+        listener.on('error', (error) => log.error({ error }, 'HTTP listener'));
       } catch (error) {
         await child.close();
         throw error;
       }
-      port = (listener.address() as AddressInfo).port;
-      listener.on('error', (error) => log.error({ error }, 'HTTP listener'));
+      if (behindNginx === undefined) port = (listener.address() as AddressInfo).port;
     },
     async close() {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
@@ -188,6 +198,7 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
       await closed;
       clearTimeout(impatient);
     },
+    hear,
     get port() {
       return port;
     },
@@ -200,7 +211,8 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
     return new Promise((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void => reject(listenProblem(error, host, wanted, 'http'));
       listener.once('error', fail);
-      listener.listen({ host, port: wanted, backlog: BACKLOG }, () => {
+      const target = behindNginx === undefined ? { host, port: wanted } : { path: behindNginx.path };
+      listener.listen({ ...target, backlog: BACKLOG }, () => {
         listener.off('error', fail);
         resolve();
       });

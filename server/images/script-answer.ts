@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { BootAnswer } from '../boot/contract.js';
+import { CLIENT_HEADER } from './nginx-config.js';
 
 /** A request for the script of a machine, of the plain form that firmware and boot loaders send. */
 export interface ScriptRequest {
@@ -8,6 +9,8 @@ export interface ScriptRequest {
   readonly path: string;
   /** The connection may be used again. */
   readonly keep: boolean;
+  /** Who asks, as nginx says. */
+  readonly client?: string;
   /** Bytes of the whole request. */
   readonly length: number;
 }
@@ -31,12 +34,17 @@ export function readScriptRequest(bytes: Buffer): 'more' | 'unusual' | ScriptReq
   const line = REQUEST_LINE.exec(first);
   if (line === null) return 'unusual';
   let hosts = 0;
+  let client: string | undefined;
   let keep = line[3] === '1';
   for (const field of fields) {
     const [, name = '', value = ''] = FIELD.exec(field) ?? [];
     const lower = name.toLowerCase();
     if (lower === '' || OTHERS.has(lower)) return 'unusual';
     if (lower === 'host') hosts += 1;
+    if (lower === CLIENT_HEADER) {
+      if (client !== undefined) return 'unusual';
+      client = value.trim();
+    }
     if (lower === 'connection') {
       const word = value.trim().toLowerCase();
       if (word !== 'close' && word !== 'keep-alive') return 'unusual';
@@ -45,7 +53,8 @@ export function readScriptRequest(bytes: Buffer): 'more' | 'unusual' | ScriptReq
   }
   // RFC 9112, section 3.2: exactly one from HTTP/1.1 on.
   if (hosts > 1 || (hosts === 0 && line[3] === '1')) return 'unusual';
-  return { head: line[1] === 'HEAD', path: line[2] ?? '', keep, length: end + 4 };
+  const base = { head: line[1] === 'HEAD', path: line[2] ?? '', keep, length: end + 4 };
+  return client === undefined ? base : { ...base, client };
 }
 
 /**

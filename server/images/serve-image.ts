@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAnswer } from '../boot/contract.js';
 import { decideDownload } from './download.js';
 import { DownloadReport } from './download-report.js';
 import { chooseVariant, ENCODINGS, type Encoding } from './encodings.js';
 import { bootPathOfTarget, imageOfTarget } from './image-url.js';
+import { ACCEL_PREFIX, CLIENT_HEADER, DOWNLOAD_HEADER } from './nginx-config.js';
 import { assertSamePath, type OpenFile, OpenFiles } from './open-files.js';
 import { redirectHere } from './redirect-images.js';
 import type { SendBody } from './send-body.js';
@@ -15,6 +17,8 @@ const SMALLEST_PART_TOLD = 1 << 20;
 
 export interface ServeImageOptions {
   readonly imagesDir: string;
+  /** Images are sent by nginx (X-Accel-Redirect), which also says who asks. */
+  readonly accel: boolean;
   readonly report: (report: StreamReport) => void;
   readonly sendBody: SendBody;
   /** What the main process says of a name below /boot or /files. */
@@ -41,12 +45,13 @@ export function createImageServer(options: ServeImageOptions): Serve {
       refuse(response, 405, 'only GET and HEAD');
       return;
     }
-    const address = request.socket.remoteAddress ?? '';
+    const client = options.accel ? request.headers[CLIENT_HEADER] : request.socket.remoteAddress;
+    const address = String(client ?? '');
     lastId += 1;
     if (image !== undefined) {
       const report = new DownloadReport(options.report, lastId, address, image.name);
       const path = `${options.imagesDir}/sha256/${image.digest}`;
-      await serveImage({ method, request, response, report, etag: image.digest }, path);
+      await serveImage({ method, request, response, report, etag: image.digest, stored: image.digest }, path);
       return;
     }
     const id = lastId;
@@ -79,7 +84,7 @@ export function createImageServer(options: ServeImageOptions): Serve {
     const whole = { ...context, contentType: 'application/octet-stream' };
     for (const encoding of chooseVariant(request.headers['accept-encoding'])) {
       const { suffix } = ENCODINGS[encoding];
-      const variant = { ...whole, encoding, etag: `${context.etag}${suffix}` };
+      const variant = { ...whole, encoding, etag: `${context.etag}${suffix}`, stored: `${context.stored}${suffix}` };
       const served = await files
         .with(path + suffix, async (file) => {
           await answer(variant, file);
@@ -113,7 +118,31 @@ export function createImageServer(options: ServeImageOptions): Serve {
     }
   }
 
+  /** nginx opens the file itself, and has an ETag of its own that the conditions of the client are about. */
+  function answerByNginx({ method, request, response, report, encoding }: Context, stored: string, size: number): void {
+    const { range } = request.headers;
+    const download = decideDownload(method, range === undefined ? {} : { range }, size, '');
+    if (download.status === 416) {
+      response.setHeader('Content-Range', `bytes */${size}`);
+      refuse(response, 416, download.reason);
+      return;
+    }
+    const length = 'first' in download ? download.last - download.first + 1 : size;
+    const token = randomBytes(16).toString('hex');
+    const told = method === 'GET' && (length === size || length >= SMALLEST_PART_TOLD);
+    response.setHeader('X-Accel-Redirect', `${ACCEL_PREFIX}${stored}`);
+    if (told) response.setHeader(DOWNLOAD_HEADER, token);
+    if (encoding !== undefined) response.setHeader('Content-Encoding', encoding);
+    if (method === 'HEAD') report.end('probed', 200, 0, size);
+    else if (told) report.begin(download.status, length, true, token);
+    response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': 0 }).end();
+  }
+
   async function answer(context: Context, { handle, size }: OpenFile): Promise<void> {
+    if (options.accel && context.stored !== undefined) {
+      answerByNginx(context, context.stored, size);
+      return;
+    }
     const { method, request, response, report, encoding, contentType } = context;
     const etag = `"${context.etag}"`;
     const download = decideDownload(method, request.headers, size, etag);
@@ -170,6 +199,8 @@ interface Context {
   /** Without its quotes. */
   readonly etag: string;
   readonly encoding?: Encoding;
+  /** Its name in the store; a boot file has none. */
+  readonly stored?: string;
 }
 
 function codeOf(error: unknown): string {

@@ -144,7 +144,9 @@ export class StreamChild {
   }
 
   #hear(report: StreamReport): void {
-    if (report.phase === 'started' || report.phase === 'progress') this.#running.set(report.id, report);
+    // One that nginx sends goes on without the process.
+    if (report.token !== undefined) this.#running.delete(report.id);
+    else if (report.phase === 'started' || report.phase === 'progress') this.#running.set(report.id, report);
     else this.#running.delete(report.id);
     this.#onReport(report);
   }

@@ -6,6 +6,8 @@ export interface StreamSettings {
   readonly imagesDir: string;
   /** Reads and writes the files itself, without sendfile: the off switch. */
   readonly plain?: boolean;
+  /** Connections come from nginx: it names the client, and sends the images that it is told to. */
+  readonly accel?: boolean;
   /** A client that takes less than 64 KiB in this time is cut off. Default 60 s. */
   readonly slowMilliseconds?: number;
 }
@@ -43,6 +45,8 @@ export interface StreamReport {
   readonly total: number;
   readonly milliseconds: number;
   readonly reason?: string;
+  /** With `started`: nginx sends it, and names its end so. */
+  readonly token?: string;
 }
 
 /** `slow`: why files are not sent with sendfile. */

@@ -50,7 +50,7 @@ process.on('message', (message: ToStream, socket: unknown) => {
   }
 });
 
-async function start({ imagesDir, plain, slowMilliseconds }: StreamSettings): Promise<void> {
+async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettings): Promise<void> {
   let slow = plain === true ? 'listen.images is streams' : undefined;
   const limits = slowMilliseconds === undefined ? {} : { slowMilliseconds };
   if (slow === undefined) {
@@ -62,6 +62,7 @@ async function start({ imagesDir, plain, slowMilliseconds }: StreamSettings): Pr
   }
   const serve = createImageServer({
     imagesDir,
+    accel: accel === true,
     report: tell,
     sendBody: bodySender(fast, slowMilliseconds),
     bootFile: (target, method, address) =>

@@ -24,13 +24,14 @@ export async function startRealServer(
     readonly socket?: number;
     readonly tftp?: number;
     readonly pool?: string;
+    readonly images?: string;
   } = {},
 ): Promise<RealServer> {
   const config = join(folder, 'anybios.yaml');
   writeFileSync(
     config,
     `dataDir: ${join(folder, 'data')}
-listen: { interfaces: [br0], address: 10.77.0.1, http: 8080, tftp: ${options.tftp ?? 69} }
+listen: { interfaces: [br0], address: 10.77.0.1, http: 8080, tftp: ${options.tftp ?? 69}, images: ${options.images ?? 'sendfile'} }
 dhcp:
   mode: full
   subnets: [{ cidr: 10.77.0.0/24, router: 10.77.0.1${options.pool === undefined ? '' : `, pool: ${options.pool}`} }, { cidr: 10.64.0.0/16, pool: 10.64.0.10-10.64.255.250 }]

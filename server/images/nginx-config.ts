@@ -1,0 +1,83 @@
+import { invalid } from '../domain/errors.js';
+
+export interface NginxPlan {
+  /** Of nginx alone: its configuration, pid and temporary files. */
+  readonly dir: string;
+  /** Where the server listens for what nginx passes on. */
+  readonly socket: string;
+  /** Its `sha256/` is sent from. */
+  readonly imagesDir: string;
+  readonly port: number;
+  /** Of the processes that serve, when nginx is started as root. */
+  readonly user?: string;
+  /** Descriptors that a serving process may have. */
+  readonly files?: number;
+}
+
+/** Below this path nginx finds the files of images itself; it is internal, no client can ask for it. */
+export const ACCEL_PREFIX = '/.anybios-image/';
+/** Set by nginx on every request, over whatever the client sent. Believed only on the socket that nginx alone can open. */
+export const CLIENT_HEADER = 'x-anybios-client';
+/** Names a download in nginx's log; a random number of ours, so that nobody else's line can end it. */
+export const DOWNLOAD_HEADER = 'X-Anybios-Download';
+
+/** Characters that mean something in nginx's own syntax must not come in by the name of a folder. */
+const PLAIN_PATH = /^[A-Za-z0-9/._@+-]+$/;
+
+/** The whole configuration of the nginx that this server runs. Throws `invalid` for a folder that nginx cannot name. */
+export function nginxConfig({ dir, socket, imagesDir, port, user, files }: NginxPlan): string {
+  for (const path of [dir, socket, imagesDir]) {
+    if (!PLAIN_PATH.test(path))
+      throw invalid(`nginx cannot use the folder ${path}`, {
+        field: 'dataDir',
+        remedy: 'name a folder of letters, digits and . _ @ + - only, or set listen.images: sendfile',
+      });
+  }
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  return `# Written by anybios at every start (listen.images: nginx). Changes are lost.
+daemon off;
+${user === undefined ? '' : `user ${user};\n`}worker_processes auto;
+${files === undefined ? '' : `worker_rlimit_nofile ${files};\n`}pid ${dir}/nginx.pid;
+error_log stderr warn;
+events { worker_connections 16384; }
+http {
+  map $upstream_http_x_anybios_download $anybios_told { default 1; "" 0; }
+  log_format anybios 'anybios: $upstream_http_x_anybios_download $status $body_bytes_sent $request_completion';
+  access_log ${dir}/access.fifo anybios if=$anybios_told;
+  server_tokens off;
+  sendfile on;
+  sendfile_max_chunk 2m;
+  tcp_nopush on;
+  keepalive_timeout 15s;
+  keepalive_requests 100000;
+  client_header_timeout 15s;
+  client_body_timeout 60s;
+  send_timeout 60s;
+  reset_timedout_connection on;
+${temporary.map((name) => `  ${name}_temp_path ${dir}/${name};`).join('\n')}
+  server {
+    listen ${port} backlog=4096 reuseport;
+    location / {
+      proxy_pass http://unix:${socket}:;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Connection close;
+      proxy_set_header X-Anybios-Client $remote_addr;
+      proxy_buffering off;
+      proxy_request_buffering off;
+      proxy_read_timeout 1h;
+      client_max_body_size 0;
+    }
+    location ${ACCEL_PREFIX} {
+      internal;
+      alias ${imagesDir}/sha256/;
+      disable_symlinks on;
+      default_type application/octet-stream;
+      max_ranges 1;
+      add_header Content-Encoding $upstream_http_content_encoding;
+      add_header Vary Accept-Encoding;
+    }
+  }
+}
+`;
+}
