@@ -58,7 +58,7 @@ describe('a configuration', () => {
     expect(config).toEqual({
       file: FILE,
       dataDir: '/etc/anybios/data',
-      listen: { interfaces: ['br0'], address: parseIpv4('10.77.0.1'), http: 8080, tftp: 69 },
+      listen: { interfaces: ['br0'], address: parseIpv4('10.77.0.1'), http: 8080, tftp: 69, images: 'sendfile' },
       dhcp: {
         mode: 'full',
         subnets: [
@@ -82,7 +82,7 @@ describe('a configuration', () => {
     expect(parse(MINIMAL)).toEqual({
       file: FILE,
       dataDir: '/etc/anybios/data',
-      listen: { interfaces: ['eth1'], http: 8080, tftp: 69 },
+      listen: { interfaces: ['eth1'], http: 8080, tftp: 69, images: 'sendfile' },
       dhcp: { mode: 'observe', subnets: [] },
       downloads: { atOnce: 100, perSubnet: 50 },
       unknown: { kind: 'localdisk' },
@@ -337,6 +337,7 @@ describe('overrides', () => {
       'listen.address': '10.77.0.2',
       'listen.http': '1',
       'listen.tftp': '2',
+      'listen.images': 'streams',
       'dhcp.mode': 'proxy',
       'dhcp.subnets.#.cidr': '10.77.0.0/16',
       'dhcp.subnets.#.mode': 'off',
@@ -365,7 +366,7 @@ describe('overrides', () => {
     expect(parse(FULL, env)).toEqual({
       file: FILE,
       dataDir: '/srv/a',
-      listen: { interfaces: ['eth9'], address: ip('10.77.0.2'), http: 1, tftp: 2 },
+      listen: { interfaces: ['eth9'], address: ip('10.77.0.2'), http: 1, tftp: 2, images: 'streams' },
       dhcp: {
         mode: 'proxy',
         subnets: [
