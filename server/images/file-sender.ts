@@ -130,7 +130,7 @@ class ThreadSender implements FileSender {
       await new Promise<void>((resolve, reject) => {
         this.#running.set(slot, { resolve, reject, onBytes });
         this.#timer ??= setInterval(() => this.#tellProgress(), PROGRESS_EVERY);
-        this.#post({ kind: 'send', slot, socket: own, file, first, length });
+        this.#post({ kind: 'send', slot, socket: own, file, first, length, machine: machineOf(socket) });
       });
     } finally {
       socket.off('close', stop);
@@ -182,6 +182,11 @@ class ThreadSender implements FileSender {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** Behind the loopback address is a proxy, and behind that are many machines. */
+function machineOf({ remoteAddress = '' }: Socket): string {
+  return remoteAddress === '127.0.0.1' || remoteAddress === '::1' ? '' : remoteAddress;
 }
 
 /** Node has no public way to it; undefined once the socket is closed. */

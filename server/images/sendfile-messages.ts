@@ -9,6 +9,8 @@ export type ToSender =
       readonly file: number;
       readonly first: number;
       readonly length: number;
+      /** Whose connection it is, so that machines share evenly; empty = by itself. */
+      readonly machine: string;
     }
   /** The job ends as failed. */
   | { readonly kind: 'stop'; readonly slot: number }

@@ -16,6 +16,7 @@ import {
   type SocketCalls,
   socketCalls,
 } from '../native/socket-calls.js';
+import { MachineTurns } from './machine-turns.js';
 import {
   CLIENT_LEFT,
   FILE_SHRANK,
@@ -40,6 +41,7 @@ interface Job {
   readonly slot: number;
   readonly socket: number;
   readonly file: number;
+  readonly machine: string;
   /** Of the next byte, as sendfile wants it. */
   readonly offset: Uint8Array;
   readonly total: number;
@@ -78,6 +80,7 @@ function selfTest(calls: SocketCalls, sample: string): void {
 /** Serves until the message `end`. */
 function run(calls: SocketCalls, { wake, progress, slowMilliseconds }: SenderData, epoll: number): void {
   const jobs = new Map<number, Job>();
+  const turns = new MachineTurns<Job>();
   const counts = new Float64Array(progress);
   const events = new Uint8Array(EVENTS * EVENT_BYTES);
   const view = new DataView(events.buffer);
@@ -93,18 +96,41 @@ function run(calls: SocketCalls, { wake, progress, slowMilliseconds }: SenderDat
     scratchView.setUint32(EVENT_DATA + 4, 0, true);
     return calls.epoll_ctl(epoll, EPOLL_CTL_ADD, fd, scratch) === 0;
   };
+  /** Bytes that the kernel holds for the client. */
+  const unsent = (job: Job): number =>
+    calls.ioctl(job.socket, SIOCOUTQ, scratch) === 0 ? scratchView.getInt32(0, true) : 0;
+  /** It was not the client that took nothing while it waited for its turn. */
+  const forgive = (job: Job, now: number): void => {
+    job.since = now;
+    job.taken = job.sent;
+  };
+  const begin = (job: Job): void => {
+    if (unsent(job) === 0) forgive(job, performance.now());
+    if (!watch(job.socket, EPOLLOUT, job.slot))
+      finish(job, `the connection cannot be watched (errno ${calls.errno()})`);
+  };
   const finish = (job: Job, problem?: string): void => {
     jobs.delete(job.slot);
     // Not only by close: the connection goes on through the descriptor that Node has.
     calls.epoll_ctl(epoll, EPOLL_CTL_DEL, job.socket, scratch);
     calls.close(job.socket);
     done.push({ slot: job.slot, ...(problem === undefined ? {} : { problem }) });
+    const next = turns.remove(job);
+    if (next !== undefined) begin(next);
   };
   const sendSome = (job: Job): void => {
+    const step = turns.ready(job);
+    if (step.kind === 'rest') {
+      // Its machine's other downloads have their turn first.
+      calls.epoll_ctl(epoll, EPOLL_CTL_DEL, job.socket, scratch);
+      if (step.begin !== undefined) begin(step.begin);
+      return;
+    }
     const count = calls.sendfile(job.socket, job.file, job.offset, Math.min(TURN, job.total - job.sent));
     if (count > 0) {
       job.sent += count;
       counts[job.slot] = job.sent;
+      turns.sent(job, count);
       if (job.sent === job.total) finish(job);
       return;
     }
@@ -120,13 +146,23 @@ function run(calls: SocketCalls, { wake, progress, slowMilliseconds }: SenderDat
       const job = jobs.get(message.slot);
       if (job !== undefined) finish(job, CLIENT_LEFT);
     } else {
-      const { slot, socket, file, first, length } = message;
+      const { slot, socket, file, first, length, machine } = message;
       const offset = new Uint8Array(8);
       new DataView(offset.buffer).setBigUint64(0, BigInt(first), true);
-      const job: Job = { slot, socket, file, offset, total: length, sent: 0, taken: 0, since: performance.now() };
+      const job: Job = {
+        slot,
+        socket,
+        file,
+        machine,
+        offset,
+        total: length,
+        sent: 0,
+        taken: 0,
+        since: performance.now(),
+      };
       jobs.set(slot, job);
       counts[slot] = 0;
-      if (!watch(socket, EPOLLOUT, slot)) finish(job, `the connection cannot be watched (errno ${calls.errno()})`);
+      if (turns.add(job)) begin(job);
     }
   };
   /** A client that takes next to nothing holds a connection and a file for ever. */
@@ -134,7 +170,11 @@ function run(calls: SocketCalls, { wake, progress, slowMilliseconds }: SenderDat
     for (const job of [...jobs.values()]) {
       if (now - job.since < slowMilliseconds) continue;
       // What the kernel holds for a slow client is megabytes: only what it has acknowledged counts.
-      const waiting = calls.ioctl(job.socket, SIOCOUTQ, scratch) === 0 ? scratchView.getInt32(0, true) : 0;
+      const waiting = unsent(job);
+      if (waiting === 0 && turns.waits(job)) {
+        forgive(job, now);
+        continue;
+      }
       const taken = job.sent - waiting;
       if (taken - job.taken < SLOWEST_BYTES) finish(job, tooSlow(slowMilliseconds));
       job.taken = taken;
@@ -162,6 +202,7 @@ function run(calls: SocketCalls, { wake, progress, slowMilliseconds }: SenderDat
     const now = performance.now();
     if (now - looked >= TICK) {
       looked = now;
+      for (const job of turns.look()) begin(job);
       endSlow(now);
     }
     if (done.length > 0) {
