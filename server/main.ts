@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Router } from 'express';
 import { type Logger, pino } from 'pino';
 import { createBootCore } from './boot/create-boot-core.js';
+import { markDamaged } from './boot/image-events.js';
 import { randomIds } from './boot/random-ids.js';
 import { type Config, serverAddress } from './config.js';
 import { keysToRestartFor } from './config-changes.js';
@@ -23,16 +24,19 @@ import type { Store } from './domain/ports.js';
 import type { ServerIdentity } from './domain/site.js';
 import { agentRoutes } from './http/agent.js';
 import { createApp } from './http/app.js';
+import { nameBehind } from './http/auth.js';
 import { answerBoot, bootRoutes } from './http/boot-routes.js';
 import { listenOnSocket } from './http/listen.js';
 import { ensureAdminToken, Tokens } from './http/tokens.js';
+import { DamageWatch } from './images/damage-watch.js';
 import { createDataPlane, openProxySocket, prepareProxyFolder, proxySocket } from './images/data-plane.js';
 import { createHttpFront } from './images/front.js';
+import { ImageKeeper } from './images/image-keeper.js';
 import { NginxOutcomes } from './images/nginx-outcomes.js';
 import { redirectImages } from './images/redirect-images.js';
 import { registerShippedImages, shippedLoaders } from './images/shipped.js';
 import { resolveInside } from './images/site-files.js';
-import { createImageStore, type ImageStore } from './images/store.js';
+import { createSortedServer } from './images/sorted-server.js';
 import { assetsDir, packageRoot, profilesDir } from './paths.js';
 import { loadProfiles } from './render/profiles.js';
 import { cachedTemplates, templateFault } from './render/text-templates.js';
@@ -107,10 +111,19 @@ async function start(
   closers.push(() => store.close());
   const adminToken = await ensureAdminToken(config.dataDir);
   const controlKey = await controlKeyIfAny(config.dataDir, log);
-  const images = await createImageStore(join(config.dataDir, 'images'));
+  const imagesDir = join(config.dataDir, 'images');
+  const images = new ImageKeeper({
+    imagesDir,
+    authorize: (header) => nameBehind(tokens, header),
+    onUploaded: () => damage.refresh().catch((error: unknown) => log.error({ error }, 'looking for damaged images')),
+    log: log.child({ part: 'images' }),
+  });
+  await images.start();
+  closers.push(() => images.close());
   await saveShippedImages(store, images, assets, clock);
 
   const snapshot = await store.load();
+  const tokens = new Tokens({ adminToken, records: snapshot.tokens, store, clock });
   const profiles = loadProfiles(profilesDir, ...ownProfiles(config));
   const state = new State(
     snapshot,
@@ -137,7 +150,9 @@ async function start(
       loaders: await shippedLoaders(assets),
       imageFile: async (digest) => {
         const found = await images.pathOf(digest);
-        return found === undefined ? { kind: 'none', reason: 'no image has this digest' } : { kind: 'file', ...found };
+        if (found !== undefined) return { kind: 'file', ...found };
+        const reason = state.damaged.has(digest) ? 'this image is damaged' : 'no image has this digest';
+        return { kind: 'none', reason };
       },
       siteFile: filesDir === undefined ? undefined : (name) => resolveInside(filesDir, name),
     },
@@ -155,6 +170,15 @@ async function start(
     clock,
     newId: randomIds(),
   });
+  const damage = new DamageWatch({
+    imagesDir,
+    files: images,
+    damaged: state.damaged,
+    mark: (digest, damaged) => markDamaged(state, core.events, digest, damaged),
+    log: log.child({ part: 'images' }),
+  });
+  await damage.start();
+  closers.push(async () => damage.stop());
   core.sessions.start();
   closers.push(async () => {
     core.sessions.stop();
@@ -176,10 +200,11 @@ async function start(
     events: core.events,
     boot: core.views,
     images,
+    damageChanged: () => damage.refresh(),
     leases: () => leases.all(),
     releaseLease: (address) => leases.release(address, Math.floor(clock() / 1000)),
     heard: () => watch.seen(),
-    tokens: new Tokens({ adminToken, records: snapshot.tokens, store, clock }),
+    tokens,
     get subnets() {
       return current.dhcp.subnets;
     },
@@ -198,9 +223,9 @@ async function start(
     version: productVersion(),
   });
 
-  const socket = await listenOnSocket(app, join(config.dataDir, 'anybios.sock'));
-  closers.push(() => new Promise((done) => void socket.close(done).closeAllConnections()));
-  // An upload of many GB takes its time; only the head of a request has a limit.
+  const local = createSortedServer(app, (connection, first) => images.handOver(connection, first));
+  await listenOnSocket(local.server, join(config.dataDir, 'anybios.sock'));
+  closers.push(() => local.close());
   const server = createServer({ requestTimeout: 0 }, app);
   const plane = config.listen.images;
   const outcomes = new NginxOutcomes((report) => front.hear(report));
@@ -212,8 +237,9 @@ async function start(
     port: config.listen.http,
     plain: plane === 'streams',
     ...(behindNginx === undefined ? {} : { behindNginx }),
-    imagesDir: join(config.dataDir, 'images'),
     answerBoot: answerBoot(core.boot),
+    imagesDir,
+    takeUpload: (connection, first) => images.handOver(connection, first),
     onTransfer: (report) => core.boot.transfer(report),
     log: httpLog,
   });
@@ -296,7 +322,7 @@ function identityOf(config: Config): ServerIdentity {
 /** New builds of the shipped images become `stable`; known ones are left as the operator tagged them. */
 async function saveShippedImages(
   store: Store,
-  imageStore: ImageStore,
+  imageStore: ImageKeeper,
   assets: string,
   now: () => number,
 ): Promise<void> {

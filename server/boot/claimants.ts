@@ -33,6 +33,11 @@ export class Claimants {
     return plan;
   }
 
+  /** This machine was told to load what its plan names now; `gc` keeps it. */
+  loads(claim: Claim, plan: Extract<BootPlan, { kind: 'boot' }>): void {
+    this.#sessions.loads(this.keyOf(claim), plan.images);
+  }
+
   profileOf(mac: Mac, machine: Machine | undefined): Profile | undefined {
     const assignment = this.#planner.assignment(mac, machine);
     return assignment.kind === 'none' ? undefined : assignment.profile;

@@ -71,11 +71,12 @@ export class MachineReports {
     const plan = planner.plan(claim.mac, machine, { address: session.address, session: session.id });
     if (plan.kind !== 'boot') {
       const reason = plan.reason;
-      sessions.fail(session, 'http', {
+      const diagnosis = (plan.kind === 'none' ? plan.diagnosis : undefined) ?? {
         name: 'nothing-to-boot',
         message: `the machine claimed its boot, but ${reason}`,
         remedy: 'anybios machine explain NAME',
-      });
+      };
+      sessions.fail(session, 'http', diagnosis);
       throw new AnybiosError('unauthorized', reason, { remedy: 'anybios machine explain NAME' });
     }
     const secure = lines.get('secureboot')?.[0];
@@ -93,7 +94,8 @@ export class MachineReports {
     });
     // Where another server gives the addresses, the OS may get another one than the firmware; the claim proves that it is ours.
     const moved = session.dhcpMode === 'proxy' ? { address } : {};
-    const claimed = sessions.step(session, { stage: 'stage1', claimedAt: this.#deps.clock(), ...moved });
+    const { images } = plan;
+    const claimed = sessions.step(session, { stage: 'stage1', claimedAt: this.#deps.clock(), images, ...moved });
     if (!result.repeated)
       sessions.event(
         claimed,

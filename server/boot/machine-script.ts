@@ -49,6 +49,8 @@ export class MachineScript {
       script = made;
       this.#cache.put(key, facts, script);
     }
+    // Before anything is awaited: from now on it may load them, so `gc` must not take them.
+    if (own !== undefined) sessions.loads(own.key, script.images);
     if (own !== undefined) this.#fetched(own, loader, requester, script, nonce !== undefined);
     else if (open !== undefined) this.#fetchedByAnother(open, requester);
     return script.text;
@@ -68,18 +70,23 @@ export class MachineScript {
     if (plan.kind === 'none' || assignment.kind === 'none') {
       const reason = plan.kind === 'none' ? plan.reason : assignment.reason;
       if (own !== undefined)
-        sessions.fail(sessions.step(own, { stage: 'script' }), protocol, {
-          name: 'nothing-to-boot',
-          message: reason,
-          remedy: plan.kind === 'none' ? plan.remedy : '',
-        });
+        sessions.fail(
+          sessions.step(own, { stage: 'script' }),
+          protocol,
+          (plan.kind === 'none' ? plan.diagnosis : undefined) ?? {
+            name: 'nothing-to-boot',
+            message: reason,
+            remedy: plan.kind === 'none' ? plan.remedy : '',
+          },
+        );
       return errorScript(loader, plan.name, reason);
     }
     const profile = assignment.profile.name;
     try {
       const data = scriptData(plan, assignment, mac, machine, planner.identity, own?.id);
       const shellIn = plan.kind === 'boot' ? shellStage(plan.args, plan.mode) : undefined;
-      return { text: renderProfile(profile, loader, data), name: plan.name, profile, shellIn };
+      const images = plan.kind === 'boot' ? plan.images : [];
+      return { text: renderProfile(profile, loader, data), name: plan.name, profile, shellIn, images };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (own !== undefined)

@@ -89,6 +89,7 @@ export class Planner {
       system: (name) => state.systems.get(name),
       image: (reference) => state.image(reference),
       subnetOf: (wanted) => this.subnetOf(wanted),
+      isDamaged: (digest) => state.damaged.has(digest),
     });
   }
 }

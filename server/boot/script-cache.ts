@@ -17,6 +17,8 @@ export interface MadeScript {
   readonly profile: string;
   /** It was told to open a shell. */
   readonly shellIn: BootSession['shellIn'];
+  /** Versions that it leads to, as `name:version`. */
+  readonly images: readonly string[];
 }
 
 /** A machine asks for its script two or three times in a boot; a thousand of them at once need no more. About 1 KB each. */

@@ -117,9 +117,20 @@ export class Sessions {
       stages: { dhcp: now },
       outcome: 'running',
       loaderFetches: 0,
+      // What ran before goes on until this boot is claimed: opening revokes nothing.
+      ...(newest?.images === undefined ? {} : { images: newest.images }),
     };
     this.#put(session);
     return session;
+  }
+
+  /** The machine was told to load these versions too; after its boot has ended as well, for systems change while it runs. */
+  loads(key: string, images: readonly string[]): void {
+    const session = this.#state.sessions.get(key);
+    if (session === undefined) return;
+    const known = session.images ?? [];
+    const more = images.filter((image) => !known.includes(image));
+    if (more.length > 0) this.#put({ ...session, images: [...known, ...more] });
   }
 
   /**

@@ -66,6 +66,7 @@ export class SystemDefinitions {
     const plan = this.#claimants.planOf(claim, this.#claimants.sessionOf(claim));
     const found = plan.systems.find((s) => s.system.name === name);
     if (found === undefined) throw notFound(`system ${name} is not assigned to this machine`, { field: 'system' });
+    this.#claimants.loads(claim, plan);
     return { ...found, params: plan.params };
   }
 }

@@ -1,5 +1,7 @@
+import type { Diagnosis } from '../domain/boot-session.js';
+import type { Digest } from '../domain/digest.js';
 import { AnybiosError } from '../domain/errors.js';
-import type { Image, ImageFile, ImagePart } from '../domain/image.js';
+import { type Image, type ImageFile, type ImagePart, versionKey } from '../domain/image.js';
 import { formatIpv4, type Ipv4, netmask } from '../domain/ipv4.js';
 import { type Mac, macDashed } from '../domain/mac.js';
 import type { ServerIdentity, Subnet } from '../domain/site.js';
@@ -40,6 +42,8 @@ export type BootPlan =
       readonly params: Readonly<Record<string, string>>;
       /** The whole kernel command line. */
       readonly args: string;
+      /** Every version that this boot loads, as `name:version`. */
+      readonly images: readonly string[];
       readonly why: readonly Explained[];
     }
   | { readonly kind: 'local'; readonly name: string; readonly reason: string; readonly why: readonly Explained[] }
@@ -48,6 +52,8 @@ export type BootPlan =
       readonly name: string;
       readonly reason: string;
       readonly remedy: string;
+      /** Absent = there is nothing to boot. */
+      readonly diagnosis?: Diagnosis;
       readonly why: readonly Explained[];
     };
 
@@ -68,6 +74,8 @@ export interface BootPlanInput {
   readonly image: (reference: string) => Image | undefined;
   /** Of a fixed address of a system; absent: none is known. */
   readonly subnetOf?: (address: Ipv4) => Subnet | undefined;
+  /** The file failed its verification and is not given to anybody. */
+  readonly isDamaged: (digest: Digest) => boolean;
 }
 
 /** File names in URLs; the part of the image they stand for. */
@@ -110,7 +118,10 @@ export function decideBootPlan(input: BootPlanInput): BootPlan {
     return planBoot(input, assignment, why);
   } catch (error) {
     if (!(error instanceof AnybiosError)) throw error;
-    return { kind: 'none', name, reason: error.message, remedy: error.remedy ?? 'see anybios machine explain', why };
+    const remedy = error.remedy ?? 'see anybios machine explain';
+    const none = { kind: 'none', name, reason: error.message, remedy, why } as const;
+    if (error.code !== 'unavailable') return none;
+    return { ...none, diagnosis: { name: 'image-damaged', message: error.message, remedy } };
   }
 }
 
@@ -121,6 +132,7 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
   const mode = role?.mode ?? 'discover';
   const say = (key: string, value: string, reason: string): void => void why.push({ key, value, reason });
 
+  const images = new Set<string>();
   const part = (reference: string, wanted: ImagePart, whose: string): PlannedFile => {
     const image = input.image(reference);
     const file = image?.files.find((f) => f.part === wanted);
@@ -130,6 +142,18 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
         remedy: `anybios image import ${reference}, or anybios assets build for the shipped ones`,
       });
     }
+    const version = versionKey(image);
+    if (input.isDamaged(file.digest)) {
+      throw new AnybiosError(
+        'unavailable',
+        `${whose} needs image ${version}, whose ${wanted} is damaged on the server`,
+        {
+          field: 'image',
+          remedy: `import the same files again, or let it use another version: anybios image show ${version}`,
+        },
+      );
+    }
+    images.add(version);
     say(
       wanted === 'rootfs' ? `image ${reference}` : wanted,
       `${image.name}:${image.version} ${file.digest.slice(0, 12)}`,
@@ -201,6 +225,7 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
     systems,
     params,
     args: line,
+    images: [...images],
     why,
   };
 }

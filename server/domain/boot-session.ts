@@ -55,6 +55,8 @@ export interface BootSession {
   readonly shellIn?: { readonly at: string; readonly stage: BootStage };
   /** How often the loader was asked for: three times in a row is a chainload loop. */
   readonly loaderFetches: number;
+  /** Versions that the machine was told to load, as `name:version`; until it claims, also those of what ran on it before. */
+  readonly images?: readonly string[];
 }
 
 /** Boot credential of a session (docs/booting.md, 5). Only hashes are stored. */

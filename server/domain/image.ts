@@ -26,4 +26,23 @@ export interface Image {
   readonly tags: readonly string[];
   /** Epoch milliseconds. */
   readonly createdAt: number;
+  /** Where it was imported from, for people: a file name, a URL, a reference in a registry. */
+  readonly source?: string;
+}
+
+/** A tag was set, moved, or taken away (`to` absent). */
+export interface TagMove {
+  readonly name: string;
+  readonly tag: string;
+  /** Versions. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly by: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** `base:1`: how people and records name one version. */
+export function versionKey({ name, version }: Pick<Image, 'name' | 'version'>): string {
+  return `${name}:${version}`;
 }

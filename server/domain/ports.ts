@@ -1,7 +1,7 @@
 import type { BootSession, Claim } from './boot-session.js';
 import type { Change, DesiredState } from './desired.js';
 import type { BootEvent, NewEvent } from './event.js';
-import type { Image } from './image.js';
+import type { Image, TagMove } from './image.js';
 import type { Ipv4 } from './ipv4.js';
 import type { Lease } from './lease.js';
 import type { Observed } from './machine.js';
@@ -19,6 +19,13 @@ export interface Snapshot extends DesiredState {
   readonly tokens: readonly TokenRecord[];
   /** Sequence of the newest change, for changesSince. */
   readonly sequence: number;
+}
+
+/** Who did something, and when. */
+export interface Who {
+  readonly by: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
 }
 
 export interface TokenRecord {
@@ -67,10 +74,13 @@ export interface Store {
   lease(address: Ipv4): Promise<Lease | undefined>;
   removeLease(address: Ipv4): Promise<void>;
 
-  saveImage(image: Image): Promise<void>;
-  removeImage(name: string, version: string): Promise<void>;
-  /** Moves `tag` to `version`, away from every other version of `name`. */
-  tagImage(name: string, version: string, tag: string): Promise<void>;
+  /** `who` goes into the history of the tags; absent = the server itself, now. */
+  saveImage(image: Image, who?: Who): Promise<void>;
+  removeImage(name: string, version: string, who?: Who): Promise<void>;
+  /** Moves `tag` to `version`, away from every other version of `name`; `version` undefined = takes it away. */
+  tagImage(name: string, version: string | undefined, tag: string, who?: Who): Promise<void>;
+  /** Newest first; of one name or of all. */
+  tagMoves(name?: string): Promise<readonly TagMove[]>;
 
   saveObserved(observed: Observed): Promise<void>;
   removeObserved(key: string): Promise<void>;

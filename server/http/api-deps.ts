@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Router } from 'express';
 import type { Explanation, MachineView } from '../boot/views.js';
 import type { Change } from '../domain/desired.js';
@@ -43,16 +42,37 @@ export interface BootViews {
   forget(mac: Mac, by: string): Promise<void>;
 }
 
-/** The content-addressed files (images/store.ts). */
+export type ImageFileState = 'ok' | 'damaged' | 'missing';
+
+export interface ImageProgress {
+  readonly bytes: number;
+  readonly total?: number;
+  /** Of a download: the URL that the bytes come from now. */
+  readonly from?: string;
+}
+
+export interface ImageCallOptions {
+  readonly onProgress?: (progress: ImageProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The content-addressed files (images/image-keeper.ts). Their bytes are read and written by another process. */
 export interface ImageFiles {
-  /** Streams a file in; rejects with `invalid` when the digest differs. Known bytes are kept once. */
-  import(
-    source: Readable,
-    options: { readonly expectedDigest?: Digest; readonly onProgress?: (bytes: number) => void },
-  ): Promise<{ readonly digest: Digest; readonly size: number }>;
   /** Size of a stored file in bytes; `undefined` = not there. */
   size(digest: Digest): Promise<number | undefined>;
-  remove(digest: Digest): Promise<void>;
+  /** Every file, with how long it has been there. */
+  list(): Promise<readonly { readonly digest: Digest; readonly size: number; readonly ageMs: number }[]>;
+  /** Downloads a URL. Rejects with `invalid`, `not_found`, `unavailable`; with `conflict` when it was cancelled. */
+  fetch(
+    request: { readonly url: string; readonly expectedDigest?: Digest; readonly maxBytes: number },
+    options: ImageCallOptions,
+  ): Promise<{ readonly digest: Digest; readonly size: number; readonly url: string; readonly address: string }>;
+  /** Reads all of it; a damaged file is not served any more. */
+  verify(digest: Digest, options: ImageCallOptions): Promise<ImageFileState>;
+  /** Answers those that were there; one that came in less than `quietMs` ago stays. */
+  remove(digests: readonly Digest[], quietMs?: number): Promise<readonly Digest[]>;
+  /** Bytes of downloads that nobody went on with for so long; removed unless `dryRun`. */
+  clearPartial(quietMs: number, dryRun: boolean): Promise<number>;
 }
 
 /** Where the app writes what someone must act on. A pino logger fits. */
@@ -67,6 +87,8 @@ export interface ApiDeps {
   readonly events: EventFeed;
   readonly boot: BootViews;
   readonly images: ImageFiles;
+  /** Told after a verification or an upload: looks which files are damaged now. */
+  readonly damageChanged: () => Promise<void>;
   readonly leases: () => Iterable<Lease>;
   /** Ends a lease or quarantine before its time; `undefined` = nothing is on record. */
   readonly releaseLease: (address: Ipv4) => Promise<Lease | undefined>;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { ImageUser } from '../decide/image-use.js';
 import { type Digest, parseDigest } from '../domain/digest.js';
-import type { Image } from '../domain/image.js';
+import { type Image, versionKey } from '../domain/image.js';
+import type { State } from '../state/state.js';
 import { iso, isoSchema } from './iso.js';
 
 export const digestSchema = z
@@ -26,6 +28,11 @@ export const imageSchema = z
     files: z.array(z.object({ part: z.enum(PARTS), digest: z.string(), size: z.number() })),
     tags: z.array(z.string()),
     createdAt: isoSchema,
+    source: z.string().optional().meta({ description: 'Where it was imported from.' }),
+    usedBy: z
+      .array(z.object({ kind: z.enum(['profile', 'system', 'machine']), name: z.string() }))
+      .meta({ description: 'Who needs this version now; machines: those that boot or run from it.' }),
+    damaged: z.array(z.enum(PARTS)).meta({ description: 'Parts that failed their verification: not served.' }),
   })
   .meta({ id: 'Image' });
 
@@ -39,13 +46,20 @@ export const newImageSchema = z.strictObject({
     .array(wordSchema)
     .optional()
     .meta({ description: 'Absent: `stable` when no other version of this name has it.' }),
+  source: z.string().min(1).max(1000).optional().meta({ description: 'Where it comes from, for people.' }),
 });
 
-export function imageResource(image: Image): z.input<typeof imageSchema> {
+export function imageResource(
+  image: Image,
+  state: Pick<State, 'damaged'>,
+  usage: ReadonlyMap<string, readonly ImageUser[]>,
+): z.input<typeof imageSchema> {
   return {
     ...image,
     files: image.files.map((file) => ({ ...file })),
     tags: [...image.tags],
     createdAt: iso(image.createdAt),
+    usedBy: [...(usage.get(versionKey(image)) ?? [])],
+    damaged: image.files.filter(({ digest }) => state.damaged.has(digest)).map(({ part }) => part),
   };
 }

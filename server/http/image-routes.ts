@@ -1,17 +1,15 @@
 import { z } from 'zod';
+import { usersText } from '../decide/image-use.js';
 import { conflict, invalid, notFound } from '../domain/errors.js';
-import { IMAGE_PARTS, type Image, type ImageFile } from '../domain/image.js';
-import type { ApiDeps } from './api-deps.js';
-import {
-  digestSchema,
-  imageNameSchema,
-  imageResource,
-  imageSchema,
-  newImageSchema,
-  wordSchema,
-} from './image-resource.js';
+import { IMAGE_PARTS, type Image, type ImageFile, versionKey } from '../domain/image.js';
+import { ImageContext, type ImageDeps } from './image-context.js';
+import { imageFileRoutes } from './image-file-routes.js';
+import { imageGcRoute } from './image-gc-route.js';
+import { imageNameSchema, imageResource, imageSchema, newImageSchema, wordSchema } from './image-resource.js';
+import { imageTagRoutes } from './image-tag-routes.js';
+import { imageTaskRoutes } from './image-task-routes.js';
+import { imageUsage } from './image-usage.js';
 import { listOf, type Route, route } from './route.js';
-import { Serial } from './serial.js';
 
 const imageParams = z.object({ name: imageNameSchema, version: wordSchema });
 
@@ -19,17 +17,10 @@ const imageParams = z.object({ name: imageNameSchema, version: wordSchema });
  * Images come in two steps: each file is uploaded by itself and known by its digest, then one small request names the files that
  * make a version. A kernel image's three parts appear together or not at all, and a file that is already here is sent once.
  */
-export function imageRoutes(deps: Pick<ApiDeps, 'images' | 'state' | 'store' | 'events' | 'clock'>): Route[] {
+export function imageRoutes(deps: ImageDeps): Route[] {
   const { images, state, store } = deps;
-  const serial = new Serial();
-
-  const image = (name: string, version: string): Image => {
-    const found = state.images.get(name)?.get(version);
-    if (found !== undefined) return found;
-    throw notFound(`there is no image ${name}:${version}`, { remedy: 'see: anybios image list' });
-  };
-  const note = (kind: string, message: string, by: string, { name, version }: Image): void =>
-    deps.events.record({ source: 'api', kind, level: 'info', message, data: { name, version, by } });
+  const context = new ImageContext(deps);
+  const { serial } = context;
 
   return [
     route({
@@ -39,35 +30,10 @@ export function imageRoutes(deps: Pick<ApiDeps, 'images' | 'state' | 'store' | '
       query: z.strictObject({ name: z.string().optional() }),
       answer: { kind: 'json', schema: listOf(imageSchema) },
       handle: ({ query }) => {
-        const all = Array.from(state.images.values(), (versions) => Array.from(versions.values())).flat();
-        const wanted = all.filter(({ name }) => query.name === undefined || name === query.name);
+        const wanted = context.all().filter(({ name }) => query.name === undefined || name === query.name);
         wanted.sort((a, b) => a.name.localeCompare(b.name, 'en') || a.createdAt - b.createdAt);
-        return { items: wanted.map(imageResource) };
-      },
-    }),
-    route({
-      method: 'post',
-      path: '/image-files',
-      summary: 'Uploads one file of an image (the body is the file)',
-      description: 'Answers its digest. Uploading bytes that are already there changes nothing.',
-      query: z.strictObject({
-        digest: digestSchema.optional().meta({ description: 'If given, other bytes are refused.' }),
-      }),
-      body: { kind: 'bytes' },
-      answer: { kind: 'json', schema: z.object({ digest: z.string(), size: z.number() }), status: 201 },
-      handle: ({ query, request }) =>
-        images.import(request, query.digest === undefined ? {} : { expectedDigest: query.digest }),
-    }),
-    route({
-      method: 'get',
-      path: '/image-files/{digest}',
-      summary: 'Whether a file is here, by digest, and its size',
-      params: z.object({ digest: digestSchema }),
-      answer: { kind: 'json', schema: z.object({ digest: z.string(), size: z.number() }) },
-      handle: async ({ params }) => {
-        const size = await images.size(params.digest);
-        if (size === undefined) throw notFound(`no file with sha256 ${params.digest} is here`, { field: 'digest' });
-        return { digest: params.digest, size };
+        const usage = imageUsage(deps);
+        return { items: wanted.map((image) => imageResource(image, state, usage)) };
       },
     }),
     route({
@@ -76,7 +42,7 @@ export function imageRoutes(deps: Pick<ApiDeps, 'images' | 'state' | 'store' | '
       summary: 'One version of an image',
       params: imageParams,
       answer: { kind: 'json', schema: imageSchema },
-      handle: ({ params }) => imageResource(image(params.name, params.version)),
+      handle: ({ params }) => resource(context.image(params.name, params.version)),
     }),
     route({
       method: 'put',
@@ -116,8 +82,9 @@ export function imageRoutes(deps: Pick<ApiDeps, 'images' | 'state' | 'store' | '
             throw conflict(`${name}:${version} exists with other files`, { remedy: 'choose another version' });
           }
           const tags = body.tags ?? (state.image(`${name}:stable`) === undefined ? ['stable'] : []);
-          for (const tag of tags) refuseVersionAsTag(name, tag);
+          for (const tag of tags) context.refuseVersionAsTag(name, tag);
           const kept = new Set([...(old?.tags ?? []), ...tags]);
+          const source = old === undefined ? body.source : old.source;
           const created: Image = {
             name,
             version,
@@ -125,29 +92,21 @@ export function imageRoutes(deps: Pick<ApiDeps, 'images' | 'state' | 'store' | '
             files,
             tags: [...kept],
             createdAt: old?.createdAt ?? deps.clock(),
+            ...(source === undefined ? {} : { source }),
           };
-          await store.saveImage(created);
+          const moved = tags.filter((tag) => old?.tags.includes(tag) !== true);
+          const before = moved.map((tag) => state.image(`${name}:${tag}`)?.version);
+          await store.saveImage(created, { by, at: deps.clock() });
           state.putImage(created);
-          if (old === undefined) note('image.imported', `image ${name}:${version} was imported`, by, created);
-          return imageResource(created);
-        }),
-    }),
-    route({
-      method: 'put',
-      path: '/images/{name}/tags/{tag}',
-      summary: 'Moves a tag to another version: `stable` is what a bare name means',
-      params: z.object({ name: imageNameSchema, tag: wordSchema }),
-      body: { kind: 'json', schema: z.strictObject({ version: wordSchema }) },
-      answer: { kind: 'json', schema: imageSchema },
-      handle: ({ params, body, by }) =>
-        serial.run(async () => {
-          const target = image(params.name, body.version);
-          refuseVersionAsTag(params.name, params.tag);
-          await store.tagImage(params.name, body.version, params.tag);
-          const tagged = { ...target, tags: [...new Set([...target.tags, params.tag])] };
-          state.putImage(tagged);
-          note('image.tagged', `${params.name}:${params.tag} is now version ${body.version}`, by, tagged);
-          return imageResource(tagged);
+          if (old === undefined) {
+            const from = body.source === undefined ? '' : ` from ${body.source}`;
+            context.note('image.imported', `image ${name}:${version} was imported${from}`, by, created);
+          }
+          for (const [index, tag] of moved.entries()) {
+            const message = `${name}:${tag} is now version ${version}`;
+            context.note('image.tagged', message, by, created, { tag, from: before[index] ?? null });
+          }
+          return resource(created);
         }),
     }),
     route({
@@ -158,43 +117,27 @@ export function imageRoutes(deps: Pick<ApiDeps, 'images' | 'state' | 'store' | '
       answer: { kind: 'none' },
       handle: ({ params, by }) =>
         serial.run(async () => {
-          const doomed = image(params.name, params.version);
-          const user = userOf(doomed);
-          if (user !== undefined) {
-            throw conflict(`${params.name}:${params.version} is used by ${user}`, {
-              remedy: 'let it use another version first (move the tag, or change its image)',
+          const doomed = context.image(params.name, params.version);
+          const users = imageUsage(deps).get(versionKey(doomed)) ?? [];
+          if (users.length > 0) {
+            throw conflict(`${versionKey(doomed)} is used by ${usersText(users)}`, {
+              remedy: 'let it use another version first (move the tag, or change its image); a machine, by a reboot',
             });
           }
-          await store.removeImage(params.name, params.version);
-          state.removeImage(params.name, params.version);
-          note('image.removed', `image ${params.name}:${params.version} was removed`, by, doomed);
-          const needed = new Set(
-            Array.from(state.images.values(), (versions) => Array.from(versions.values()))
-              .flat(2)
-              .flatMap(({ files }) => files.map(({ digest }) => digest)),
-          );
-          for (const { digest } of doomed.files) if (!needed.has(digest)) await images.remove(digest);
+          await context.removeVersion(doomed, by);
+          const unused = doomed.files.map(({ digest }) => digest).filter((digest) => !context.isNeeded(digest));
+          await images.remove(unused);
           return undefined;
         }),
     }),
+    ...imageTagRoutes(context),
+    ...imageFileRoutes(context),
+    ...imageTaskRoutes(context),
+    imageGcRoute(context),
   ];
 
-  function refuseVersionAsTag(name: string, tag: string): void {
-    if (state.images.get(name)?.has(tag) === true) {
-      throw conflict(`"${tag}" is a version of ${name}`, { field: 'tag', remedy: 'choose another word for the tag' });
-    }
-  }
-
-  /** A profile or system whose reference leads to this very version now. */
-  function userOf(doomed: Image): string | undefined {
-    const same = (reference: string | undefined): boolean => {
-      const found = reference === undefined ? undefined : state.image(reference);
-      return found?.name === doomed.name && found.version === doomed.version;
-    };
-    for (const { name, kernel, rootfs } of state.profiles.values())
-      if (same(kernel) || same(rootfs)) return `profile ${name}`;
-    for (const { name, image: reference } of state.systems.values()) if (same(reference)) return `system ${name}`;
-    return undefined;
+  function resource(image: Image) {
+    return imageResource(image, state, imageUsage(deps));
   }
 }
 

@@ -1,24 +1,21 @@
 import { chmod, rm } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { AnybiosError, conflict } from '../domain/errors.js';
 
 /**
- * The same app on a unix socket (mode 0600; a token is needed there too). A socket file that a killed server left behind is
- * replaced; one that answers belongs to a running server: `conflict`.
+ * Makes the server listen on a unix socket (mode 0600; a token is needed there too). A socket file that a killed server left behind
+ * is replaced; one that answers belongs to a running server: `conflict`.
  */
-export async function listenOnSocket(listener: RequestListener, path: string): Promise<Server> {
+export async function listenOnSocket(server: Server, path: string): Promise<void> {
   if (await answers(path)) {
     throw conflict(`another server is running on ${path}`, {
       remedy: 'stop it, or give this one a dataDir of its own',
     });
   }
   await rm(path, { force: true });
-  const server = createServer(listener);
   await listening(server, { path });
   // Node has no mode for listen(); who comes in before this line still needs a token.
   await chmod(path, 0o600);
-  return server;
 }
 
 /** Resolves when the server listens; a port in use is `conflict`, a forbidden one `unavailable`, both with a remedy. */

@@ -80,6 +80,8 @@ export function route<
       response,
     } as RouteInput<z.output<P>, z.output<Q>, z.output<B>>;
     const value = await spec.handle(input);
+    // The handler sent the client elsewhere.
+    if (answer.kind !== 'stream' && response.writableEnded) return;
     if (answer.kind === 'json') response.status(answer.status ?? 200).json(value);
     else if (answer.kind === 'text') response.type(answer.type).send(value);
     else if (answer.kind === 'none') response.status(204).end();

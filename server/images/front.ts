@@ -6,17 +6,22 @@ import { parseIpv4 } from '../domain/ipv4.js';
 import { listenProblem } from '../domain/listen-problem.js';
 import { compiledEntry } from '../paths.js';
 import { ConnectionGuard } from './connection-guard.js';
+import { stopReading } from './connection-sorter.js';
 import { bootPathOfTarget, sortConnection } from './image-url.js';
 import type { NginxOutcomes } from './nginx-outcomes.js';
 import { answerScript, readScriptRequest, type ScriptRequest } from './script-answer.js';
 import { StreamChild } from './stream-child.js';
 import type { BootQuestion, StreamReport } from './stream-messages.js';
+import { beginsWithUpload } from './upload-url.js';
 
 /** A pino logger fits. */
 export interface FrontLog {
   info(data: object, message: string): void;
   error(data: object, message: string): void;
 }
+
+/** Gets a connection that is not being read any more, and what was read from it. */
+export type TakeConnection = (socket: Socket, first: Buffer) => void;
 
 export interface HttpFrontOptions {
   /** Gets every connection that does not begin with an image. It must not listen itself. */
@@ -32,6 +37,8 @@ export interface HttpFrontOptions {
   /** What a name below /boot or /files is. */
   readonly answerBoot: AnswerBoot;
   readonly onTransfer: (transfer: TransferReport) => void;
+  /** Gets connections that begin with an upload (images/image-keeper.ts). */
+  readonly takeUpload: TakeConnection;
   /** Reads and writes files itself instead of sendfile. */
   readonly plain?: boolean;
   /** A client that takes less than 64 KiB of a download in this time is cut off. Default 60 s. */
@@ -115,7 +122,8 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
       }
       done();
       socket.pause();
-      if (kind === 'images') handOver(socket, bytes);
+      if (kind === 'images') handOver(socket, bytes, (taken, first) => child.handOver(taken, first));
+      else if (beginsWithUpload(bytes)) handOver(socket, bytes, options.takeUpload);
       else {
         socket.unshift(bytes);
         server.emit('connection', socket);
@@ -140,12 +148,12 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
     socket.on('data', onData).on('end', giveUp).on('error', giveUp).on('close', done);
   }
 
-  function handOver(socket: Socket, bytes: Buffer): void {
+  function handOver(socket: Socket, bytes: Buffer, to: TakeConnection): void {
     if (stopReading(socket)) {
-      child.handOver(socket, bytes);
+      to(socket, bytes);
       return;
     }
-    log.error({ node: process.version }, 'this version of Node cannot hand connections over: image downloads fail');
+    log.error({ node: process.version }, 'this version of Node cannot hand connections over: images cannot be sent');
     socket.destroy();
   }
 
@@ -224,17 +232,4 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
 function requesterOf(remote: string): Requester | undefined {
   const address = remote.replace(/^::ffff:/, '');
   return isIPv4(address) ? { protocol: 'http', address: parseIpv4(address) } : undefined;
-}
-
-/**
- * Node goes on reading a paused socket until its buffer is full, and drops what it reads of one that is on its way to another
- * process. net.Socket has no public way to stop that at once, so this asks the handle below it. False = there is no such thing in
- * this version of Node.
- */
-function stopReading(socket: Socket): boolean {
-  const handle: unknown = Reflect.get(socket, '_handle');
-  if (typeof handle !== 'object' || handle === null || !('readStop' in handle)) return false;
-  if (typeof handle.readStop !== 'function') return false;
-  handle.readStop();
-  return true;
 }

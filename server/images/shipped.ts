@@ -5,7 +5,7 @@ import { type Digest, parseDigest } from '../domain/digest.js';
 import { AnybiosError, unavailable } from '../domain/errors.js';
 import { IMAGE_PARTS, type Image, type ImageFile, type ImageKind, type ImagePart } from '../domain/image.js';
 import { resolveInside } from './site-files.js';
-import type { ImageStore } from './store.js';
+import type { ImageStore, StoredFile } from './store.js';
 
 const BUILD = 'run: npx anybios assets build';
 
@@ -53,9 +53,14 @@ async function readAssetsManifest(assetsDir: string): Promise<AssetsManifest> {
   });
 }
 
+/** An ImageStore, or the process that keeps one. */
+interface ShippedImporter extends Pick<ImageStore, 'size'> {
+  importFile(path: string, options: { readonly expectedDigest: Digest }): Promise<StoredFile>;
+}
+
 export interface ShippedOptions {
   readonly assetsDir: string;
-  readonly imageStore: ImageStore;
+  readonly imageStore: ShippedImporter;
   /** Images that the server has. */
   readonly known: Iterable<Image>;
   /** Epoch milliseconds. */
@@ -128,7 +133,7 @@ function versionFor(
 }
 
 async function ensureStored(
-  imageStore: ImageStore,
+  imageStore: ShippedOptions['imageStore'],
   assetsDir: string,
   asset: AssetFile,
 ): Promise<{ digest: Digest; size: number }> {

@@ -1,9 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { type Digest, parseDigest } from '../domain/digest.js';
 import { invalid, unavailable } from '../domain/errors.js';
+import { type CheckOptions, checkFile, type FileState } from './check-file.js';
+import { writeAside } from './write-aside.js';
 
 export interface StoredFile {
   readonly digest: Digest;
@@ -16,54 +18,60 @@ export interface ImportOptions {
   readonly expectedDigest?: Digest;
   /** Called as bytes come in, with their number so far. */
   readonly onProgress?: (bytes: number) => void;
+  /** More bytes than these are refused. */
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Files by what is in them: `DIR/sha256/HEX`. A name appears only when all its bytes are on the disk (written aside, synced,
  * renamed), so a reader never sees half a file, and a crash leaves nothing but a file in `DIR/incoming`, removed at the next start.
+ * Damaged files are moved to `DIR/quarantine`; parts of downloads that can go on wait in `DIR/partial`.
  */
 export interface ImageStore {
   /** Takes a stream in. Rejects with `invalid` when the bytes are not the expected ones, `unavailable` when the disk fails. */
   import(source: Readable, options?: ImportOptions): Promise<StoredFile>;
   importFile(path: string, options?: ImportOptions): Promise<StoredFile>;
-  /** Undefined = not here. */
+  /** Takes over a whole, sealed file of this file system: it is renamed. */
+  adopt(path: string, file: StoredFile, options?: ImportOptions): Promise<StoredFile>;
+  /** Undefined = not here, or damaged. One that was written to is read whole first. */
   pathOf(digest: Digest): Promise<{ readonly path: string; readonly size: number } | undefined>;
   /** Bytes; undefined = not here. */
   size(digest: Digest): Promise<number | undefined>;
-  /** Reads the whole file. */
-  verify(digest: Digest): Promise<'ok' | 'mismatch' | 'missing'>;
-  /** Nothing happens when it is not here. Who is reading it reads on. */
-  remove(digest: Digest): Promise<void>;
+  /** Reads the whole file; a damaged one is in quarantine afterwards. */
+  verify(digest: Digest, options?: CheckOptions): Promise<FileState>;
+  /** Nothing happens when it is not here. Who is reading it reads on. `quietMs`: only if it came in longer ago than this. */
+  remove(digest: Digest, options?: { readonly quietMs?: number }): Promise<boolean>;
   list(): Promise<readonly StoredFile[]>;
+  /** Damaged files that were not imported again. */
+  quarantined(): Promise<readonly Digest[]>;
 }
 
 /** Opens the store in `dir` (made when missing). One server at a time: it removes what an earlier one left half written. */
 export async function createImageStore(dir: string): Promise<ImageStore> {
   const files = `${dir}/sha256`;
+  const quarantine = `${dir}/quarantine`;
   // Beside the files, not in /tmp: only within one file system is a rename atomic.
   const incoming = `${dir}/incoming`;
   await mkdir(files, { recursive: true });
+  await mkdir(quarantine, { recursive: true });
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming);
 
   const pathFor = (digest: Digest): string => `${files}/${digest}`;
+  // A file that comes in and the same one being removed as unused: one after the other, or the removal takes the new one.
+  let last: Promise<unknown> = Promise.resolve();
+  const oneByOne = <T>(task: () => Promise<T>): Promise<T> => {
+    const result = last.then(task);
+    last = result.catch(() => undefined);
+    return result;
+  };
 
   const store: ImageStore = {
     async import(source, options = {}) {
       const temporary = `${incoming}/${randomUUID()}`;
       try {
-        const stored = await writeAside(source, temporary, options.onProgress);
-        const { expectedDigest } = options;
-        if (expectedDigest !== undefined && expectedDigest !== stored.digest) {
-          throw invalid(`the sha256 of these ${stored.size} bytes is ${stored.digest}, not ${expectedDigest}`, {
-            field: 'digest',
-            remedy: 'send the file again, or give the digest of this one',
-          });
-        }
-        // Over a file of the same name too: its bytes are the same, or they were damaged and are now whole again.
-        await rename(temporary, pathFor(stored.digest));
-        await syncFolder(files);
-        return stored;
+        return await store.adopt(temporary, await writeAside(source, temporary, options), options);
       } catch (error) {
         await rm(temporary, { force: true });
         throw diskError(error);
@@ -74,72 +82,73 @@ export async function createImageStore(dir: string): Promise<ImageStore> {
       return store.import(createReadStream(path, { highWaterMark: 1 << 20 }), options);
     },
 
+    async adopt(path, stored, { expectedDigest } = {}) {
+      if (expectedDigest !== undefined && expectedDigest !== stored.digest) {
+        throw invalid(`the sha256 of these ${stored.size} bytes is ${stored.digest}, not ${expectedDigest}`, {
+          field: 'digest',
+          remedy: 'send the file again, or give the digest of this one',
+        });
+      }
+      return oneByOne(async () => {
+        // Over a file of the same name too: its bytes are the same, or they were damaged and are now whole again.
+        await rename(path, pathFor(stored.digest));
+        await syncFolder(files);
+        await rm(`${quarantine}/${stored.digest}`, { force: true });
+        return stored;
+      });
+    },
+
     async pathOf(digest) {
+      if ((await checkFile(dir, digest)) !== 'ok') return undefined;
       const path = pathFor(digest);
-      const found = await stat(path).catch(absent);
-      return found?.isFile() === true ? { path, size: found.size } : undefined;
+      const size = await store.size(digest);
+      return size === undefined ? undefined : { path, size };
     },
 
     async size(digest) {
-      return (await store.pathOf(digest))?.size;
+      const found = await stat(pathFor(digest)).catch(absent);
+      return found?.isFile() === true ? found.size : undefined;
     },
 
-    async verify(digest) {
-      const found = await store.pathOf(digest);
-      if (found === undefined) return 'missing';
-      const hash = createHash('sha256');
-      for await (const chunk of createReadStream(found.path, { highWaterMark: 1 << 20 })) hash.update(chunk);
-      return hash.digest('hex') === digest ? 'ok' : 'mismatch';
+    verify(digest, options) {
+      return checkFile(dir, digest, { ...options, whole: true });
     },
 
-    async remove(digest) {
-      await rm(pathFor(digest), { force: true });
-      await syncFolder(files);
+    remove(digest, { quietMs = 0 } = {}) {
+      return oneByOne(async () => {
+        const found = await stat(pathFor(digest)).catch(absent);
+        // The rename that brought it in changed the inode; nothing does it later.
+        const isFresh = found !== undefined && Date.now() - found.ctimeMs < quietMs;
+        if (isFresh) return false;
+        for (const name of await readdir(files)) {
+          if (name === digest || name.startsWith(`${digest}.`)) await rm(`${files}/${name}`, { force: true });
+        }
+        await rm(`${quarantine}/${digest}`, { force: true });
+        await syncFolder(files);
+        return found !== undefined;
+      });
     },
 
     async list() {
       const found: StoredFile[] = [];
-      for (const name of (await readdir(files)).sort()) {
-        if (!/^[0-9a-f]{64}$/.test(name)) continue;
-        const digest = parseDigest(name);
+      for (const digest of await digestsIn(files)) {
         const size = await store.size(digest);
         if (size !== undefined) found.push({ digest, size });
       }
       return found;
     },
+
+    async quarantined() {
+      const whole = new Set(await digestsIn(files));
+      return (await digestsIn(quarantine)).filter((digest) => !whole.has(digest));
+    },
   };
   return store;
 }
 
-/** Resolves when the bytes are on the disk. */
-async function writeAside(
-  source: Readable,
-  path: string,
-  onProgress: ((bytes: number) => void) | undefined,
-): Promise<StoredFile> {
-  const hash = createHash('sha256');
-  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
-  let size = 0;
-  try {
-    for await (const chunk of source) {
-      const bytes: Buffer = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-      hash.update(bytes);
-      await writeAll(handle, bytes);
-      size += bytes.length;
-      onProgress?.(size);
-    }
-    // Whatever the umask: the process that streams the files may run as another user.
-    await handle.chmod(0o644);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return { digest: parseDigest(hash.digest('hex')), size };
-}
-
-async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) done += (await handle.write(bytes, done)).bytesWritten;
+async function digestsIn(folder: string): Promise<Digest[]> {
+  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name)).sort();
+  return names.map((name) => parseDigest(name));
 }
 
 /** A rename is on the disk only when its folder is. */

@@ -27,6 +27,8 @@ export class State {
   readonly observed = new Map<string, Observed>();
   /** The newest session of each key. */
   readonly sessions = new Map<string, BootSession>();
+  /** Files of images that failed their verification: nobody is given them (images/damage-watch.ts). */
+  readonly #damaged = new Set<Digest>();
   readonly #byMac = new Map<Mac, Machine>();
   readonly #byUuid = new Map<string, Machine>();
   readonly #byClientId = new Map<string, Machine>();
@@ -121,6 +123,25 @@ export class State {
     versions.set(image.version, image);
     this.images.set(image.name, versions);
     for (const file of image.files) this.#byDigest.set(file.digest, image);
+  }
+
+  get damaged(): ReadonlySet<Digest> {
+    return this.#damaged;
+  }
+
+  markDamaged(digest: Digest, damaged: boolean): void {
+    this.#revision += 1;
+    if (damaged) this.#damaged.add(digest);
+    else this.#damaged.delete(digest);
+  }
+
+  /** Takes a tag away from whichever version has it. */
+  untagImage(name: string, tag: string): void {
+    this.#revision += 1;
+    const versions = this.images.get(name) ?? new Map<string, Image>();
+    for (const [version, image] of versions) {
+      if (image.tags.includes(tag)) versions.set(version, { ...image, tags: image.tags.filter((own) => own !== tag) });
+    }
   }
 
   /** An image that this file belongs to. */

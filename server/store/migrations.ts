@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { unavailable } from '../domain/errors.js';
 import { firstTables } from './migrations/0001-first-tables.js';
 import { eventIndexes } from './migrations/0002-event-indexes.js';
+import { imageHistory } from './migrations/0003-image-history.js';
 import type { Tables } from './tables.js';
 
 /** One step of the schema. Steps are never edited after a release: a change is a new step. */
@@ -11,7 +12,7 @@ export interface Migration {
   up(database: Kysely<Tables>): Promise<void>;
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables, eventIndexes];
+const MIGRATIONS: readonly Migration[] = [firstTables, eventIndexes, imageHistory];
 
 /**
  * Brings the schema to this code's version; returns the names of the steps that ran. Each runs in a transaction of its own together

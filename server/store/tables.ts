@@ -13,6 +13,7 @@ export interface Tables {
   changes: ChangeRow;
   images: ImageRow;
   image_tags: ImageTagRow;
+  image_tag_moves: ImageTagMoveRow;
   leases: LeaseRow;
   observed: ObservedRow;
   sessions: SessionRow;
@@ -71,12 +72,24 @@ export interface ImageRow {
   /** JSON list of ImageFile. */
   files: string;
   created_ms: number;
+  source: string | null;
 }
 
 export interface ImageTagRow {
   name: string;
   tag: string;
   version: string;
+}
+
+/** One row per change of a tag, in order. */
+export interface ImageTagMoveRow {
+  sequence: Generated<number>;
+  at_ms: number;
+  by: string;
+  name: string;
+  tag: string;
+  from_version: string | null;
+  to_version: string | null;
 }
 
 export interface LeaseRow {

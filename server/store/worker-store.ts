@@ -51,6 +51,7 @@ export class WorkerStore implements Store {
   saveImage: Store['saveImage'] = (...args) => this.#send('saveImage', ...args);
   removeImage: Store['removeImage'] = (...args) => this.#send('removeImage', ...args);
   tagImage: Store['tagImage'] = (...args) => this.#send('tagImage', ...args);
+  tagMoves: Store['tagMoves'] = (...args) => this.#send('tagMoves', ...args);
   saveObserved: Store['saveObserved'] = async (observed) =>
     this.#sendLater(`observed ${observed.key}`, 'saveObserved', { key: observed.key, body: JSON.stringify(observed) });
   removeObserved: Store['removeObserved'] = (...args) => this.#send('removeObserved', ...args);

@@ -282,7 +282,8 @@ test('without ANYBIOS_URL: the configuration leads to the socket and the admin t
 async function listenOnSocketWith(use: () => Promise<void>): Promise<void> {
   mkdirSync(`${dir}/data`);
   writeFileSync(`${dir}/data/admin.token`, `${adminToken}\n`);
-  const server = await listenOnSocket(createApp(api.deps), `${dir}/data/anybios.sock`);
+  const server = createServer(createApp(api.deps));
+  await listenOnSocket(server, `${dir}/data/anybios.sock`);
   try {
     await use();
   } finally {

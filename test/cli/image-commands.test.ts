@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseDigest } from '../../server/domain/digest.js';
-import { createImageStore, type ImageStore } from '../../server/images/store.js';
 import { adminToken, startApi, type TestApi } from '../support/api.js';
 import { type CliResult, runCli } from './support/run-cli.js';
 
@@ -12,14 +11,12 @@ const dir = mkdtempSync(`${tmpdir()}/anybios-image-`);
 const bytes = randomBytes(3 * 1024 * 1024 + 17);
 const digest = createHash('sha256').update(bytes).digest('hex');
 const file = `${dir}/web.squashfs`;
-let images: ImageStore;
 let api: TestApi;
 
 beforeAll(async () => {
   writeFileSync(file, bytes);
   for (const name of ['vmlinuz', 'initrd', 'modules']) writeFileSync(`${dir}/${name}`, `${name}\n`);
-  images = await createImageStore(`${dir}/images`);
-  api = await startApi({ images });
+  api = await startApi({ imagesDir: `${dir}/images` });
 });
 afterAll(async () => {
   await api.close();
@@ -38,7 +35,7 @@ test('a root file system: imported, known by its digest, stable because it is th
     stdout: 'web:1 (stable) is imported\n',
     stderr: '',
   });
-  expect(await images.size(parseDigest(digest))).toBe(bytes.length);
+  expect(await api.deps.images.size(parseDigest(digest))).toBe(bytes.length);
 });
 
 test('the same bytes are not sent twice, and the version comes from them', async () => {

@@ -84,6 +84,7 @@ const input = (over: Partial<BootPlanInput> = {}): BootPlanInput => ({
   nonce: 'n1',
   system: (name) => (name === 'web' || name === 'db' ? system(name) : undefined),
   image: (reference) => images[reference],
+  isDamaged: () => false,
   ...over,
 });
 const args = (over: Partial<BootPlanInput> = {}): string => {

@@ -4,14 +4,13 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createImageStore } from '../../server/images/store.js';
 import { adminToken, startApi, type TestApi } from '../support/api.js';
 
 let api: TestApi;
 let dir: string;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'anybios-images-'));
-  api = await startApi({ images: await createImageStore(dir) });
+  api = await startApi({ imagesDir: dir });
 });
 afterEach(async () => {
   await api.close();

@@ -19,7 +19,8 @@ afterEach(async () => {
 });
 
 const opened = async (socket: string): Promise<Server> => {
-  const server = await listenOnSocket((_request, response) => response.end('hello'), socket);
+  const server = createServer((_request, response) => response.end('hello'));
+  await listenOnSocket(server, socket);
   servers.push(server);
   return server;
 };
@@ -51,7 +52,7 @@ test('takes over the socket file of a server that was killed', async () => {
 
 test('leaves the socket of a running server alone', async () => {
   await opened(path);
-  await expect(listenOnSocket(() => undefined, path)).rejects.toMatchObject({ code: 'conflict' });
+  await expect(listenOnSocket(createServer(), path)).rejects.toMatchObject({ code: 'conflict' });
   expect(await ask()).toBe('hello');
 });
 

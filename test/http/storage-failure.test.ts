@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../../server/domain/ports.js';
-import { createImageStore } from '../../server/images/store.js';
 import { startApi, type TestApi } from '../support/api.js';
 import { failingStore } from '../support/failing-store.js';
 
@@ -14,7 +13,7 @@ let dir: string;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'anybios-failing-'));
   api = await startApi({
-    images: await createImageStore(dir),
+    imagesDir: dir,
     wrapStore: (real) => {
       const wrapped = failingStore(real);
       failing = wrapped.failing;

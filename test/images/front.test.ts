@@ -440,6 +440,7 @@ test('a port in use is told with its remedy', async () => {
     port: rig.front.port,
     imagesDir: rig.dir,
     answerBoot: async () => ({ kind: 'none', status: 404, reason: 'no' }),
+    takeUpload: note,
     onTransfer: note,
     log: { info: note, error: note },
   });

@@ -35,7 +35,7 @@ describe('import', () => {
     const found = await store.pathOf(stored.digest);
     expect(found).toEqual({ path: join(dir, 'sha256', stored.digest), size: bytes.length });
     expect((await readFile(join(dir, 'sha256', stored.digest))).equals(bytes)).toBe(true);
-    expect((await stat(join(dir, 'sha256', stored.digest))).mode & 0o777).toBe(0o644);
+    expect((await stat(join(dir, 'sha256', stored.digest))).mode & 0o777).toBe(0o444);
     expect(await readdir(join(dir, 'incoming'))).toEqual([]);
   });
 
@@ -79,9 +79,11 @@ describe('import', () => {
     const bytes = seededBytes(3, 10_000);
     const { digest } = await store.import(Readable.from([bytes]));
     await writeFile(join(dir, 'sha256', digest), Buffer.alloc(10_000));
-    expect(await store.verify(digest)).toBe('mismatch');
+    expect(await store.verify(digest)).toBe('damaged');
+    expect(await store.quarantined()).toEqual([digest]);
     await store.import(Readable.from([bytes]));
     expect(await store.verify(digest)).toBe('ok');
+    expect(await store.quarantined()).toEqual([]);
   });
 
   test('a file by its path', async () => {

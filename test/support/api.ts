@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { markDamaged } from '../../server/boot/image-events.js';
 import type { HeardFact } from '../../server/domain/heard-fact.js';
 import { parseCidr } from '../../server/domain/ipv4.js';
 import type { Lease } from '../../server/domain/lease.js';
@@ -7,8 +7,12 @@ import type { Store } from '../../server/domain/ports.js';
 import type { Subnet } from '../../server/domain/site.js';
 import type { ApiDeps, ImageFiles } from '../../server/http/api-deps.js';
 import { createApp } from '../../server/http/app.js';
+import { nameBehind } from '../../server/http/auth.js';
 import { listening } from '../../server/http/listen.js';
 import { Tokens } from '../../server/http/tokens.js';
+import { DamageWatch } from '../../server/images/damage-watch.js';
+import { ImageKeeper } from '../../server/images/image-keeper.js';
+import { createSortedServer } from '../../server/images/sorted-server.js';
 import { startCore, type TestCore } from './boot-core.js';
 
 export const adminToken = 'admin-token-of-the-test-0123456789abcdef';
@@ -40,7 +44,8 @@ export async function startApi(
   options: {
     readonly core?: Parameters<typeof startCore>[0];
     readonly wrapStore?: (store: Store) => Store;
-    readonly images?: ImageFiles;
+    /** Of an image store; its process is started. */
+    readonly imagesDir?: string;
   } = {},
 ): Promise<TestApi> {
   const core = await startCore(options.core);
@@ -52,6 +57,9 @@ export async function startApi(
   const errors: string[] = [];
   const listeners = { count: 0 };
   const clock = (): number => core.now;
+  const tokens = new Tokens({ adminToken, records: [], store, clock });
+  const log = { error: (_data: object, message: string) => void errors.push(message) };
+  const keeper = await startKeeper(options.imagesDir, tokens, core, log);
   const deps: ApiDeps = {
     state: core.state,
     store,
@@ -67,7 +75,8 @@ export async function startApi(
       },
     },
     boot: core.views,
-    images: options.images ?? noImages,
+    images: keeper?.images ?? noImages,
+    damageChanged: async () => await keeper?.damage.refresh(),
     leases: () => leases,
     releaseLease: async (address) => {
       const index = leases.findIndex((lease) => lease.address === address);
@@ -78,17 +87,25 @@ export async function startApi(
       return released;
     },
     heard: () => heard,
-    tokens: new Tokens({ adminToken, records: [], store, clock }),
+    tokens,
     subnets: testSubnets,
     templateFault: () => undefined,
     clock,
     notReady: () => missing,
     closing: closing.signal,
     machineRoutes: [],
-    log: { error: (_data, message) => errors.push(message) },
+    log,
     version: '0.0.0-test',
   };
-  const server: Server = createServer(createApp(deps));
+  const { server, close } = createSortedServer(createApp(deps), (socket, first) => {
+    if (keeper === undefined) socket.destroy();
+    else keeper.images.handOver(socket, first);
+  });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await listening(server, { host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
@@ -114,12 +131,15 @@ export async function startApi(
       const value: unknown = text === '' ? undefined : JSON.parse(text);
       return { status: response.status, body: value };
     },
-    dropConnections: () => server.closeAllConnections(),
+    dropConnections: () => {
+      for (const socket of sockets) socket.destroy();
+    },
     shutDown: () => closing.abort(),
     close: async () => {
       closing.abort();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await close();
+      keeper?.damage.stop();
+      await keeper?.images.close();
       await core.close();
     },
   };
@@ -129,8 +149,37 @@ const testSubnets: readonly Subnet[] = [
   { cidr: parseCidr('10.77.0.0/24'), mode: 'full', pools: [], dns: [], leaseSeconds: 3600 },
 ];
 
+/** As server/main.ts wires it. */
+async function startKeeper(
+  imagesDir: string | undefined,
+  tokens: Tokens,
+  core: TestCore,
+  log: ApiDeps['log'],
+): Promise<{ readonly images: ImageKeeper; readonly damage: DamageWatch } | undefined> {
+  if (imagesDir === undefined) return undefined;
+  const images = new ImageKeeper({
+    imagesDir,
+    authorize: (header) => nameBehind(tokens, header),
+    onUploaded: () => damage.refresh().catch((error: unknown) => log.error({ error }, 'damage')),
+    log,
+  });
+  await images.start();
+  const damage: DamageWatch = new DamageWatch({
+    imagesDir,
+    files: images,
+    damaged: core.state.damaged,
+    mark: (digest, damaged) => markDamaged(core.state, core.events, digest, damaged),
+    log,
+  });
+  await damage.start();
+  return { images, damage };
+}
+
 const noImages: ImageFiles = {
-  import: () => Promise.reject(new Error('this test has no image store')),
   size: () => Promise.resolve(undefined),
-  remove: () => Promise.resolve(),
+  list: () => Promise.resolve([]),
+  fetch: () => Promise.reject(new Error('this test has no image store')),
+  verify: () => Promise.resolve('missing'),
+  remove: () => Promise.resolve([]),
+  clearPartial: () => Promise.resolve(0),
 };

@@ -20,6 +20,8 @@ export interface FrontRig {
   readonly log: string[];
   /** Requests that reached the main server: `GET /path body`. */
   readonly main: string[];
+  /** What was read of connections that began with an upload. */
+  readonly uploads: string[];
   /** Imports the bytes; the path of the image. */
   put(bytes: Buffer): Promise<string>;
   ended(count: number): Promise<readonly TransferReport[]>;
@@ -40,6 +42,7 @@ export async function frontRig(
   const transfers: TransferReport[] = [];
   const log: string[] = [];
   const main: string[] = [];
+  const uploads: string[] = [];
   const waiting: (() => void)[] = [];
   const server = createServer((request, response) => {
     redirectImages(request, response, () => {
@@ -66,6 +69,10 @@ export async function frontRig(
       transfers.push(transfer);
       for (const wake of waiting.splice(0)) wake();
     },
+    takeUpload(socket, first) {
+      uploads.push(first.toString());
+      socket.destroy();
+    },
     log: { info: note, error: note },
     ...(options.headMilliseconds === undefined ? {} : { headMilliseconds: options.headMilliseconds }),
   });
@@ -80,6 +87,7 @@ export async function frontRig(
     transfers,
     log,
     main,
+    uploads,
     async put(bytes) {
       const { digest } = await store.import(Readable.from([bytes]));
       return `/images/sha256/${digest}`;
