@@ -30,6 +30,8 @@ export async function writeAside(
 ): Promise<{ readonly digest: Digest; readonly size: number }> {
   const { onProgress, maxBytes = Number.POSITIVE_INFINITY, signal } = options;
   const hash = createHash('sha256');
+  // One that fails before the loop below reads it: the loop throws that error then.
+  source.on('error', () => undefined);
   let size = options.append === true ? await hashExisting(path, hash) : 0;
   const handle = await open(
     path,
