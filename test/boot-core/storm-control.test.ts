@@ -39,6 +39,7 @@ async function serve(): Promise<void> {
     address: '127.0.0.1',
     port: 0,
     imagesDir: dir,
+    takeUpload: (socket) => socket.destroy(),
     answerBoot: async () => ({ kind: 'none', status: 404, reason: 'not here' }),
     onTransfer: (report) => core.boot.transfer(report),
     log,
