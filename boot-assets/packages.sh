@@ -41,6 +41,7 @@ dhcpcd-base
 dnsmasq-base
 docker-compose
 isc-dhcp-client
+isc-dhcp-relay
 kea-admin
 kea-dhcp4-server
 libcap2-bin

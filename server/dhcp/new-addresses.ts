@@ -8,18 +8,23 @@ import type { LeaseBook } from '../state/leases.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
 import type { DhcpLink } from './socket.js';
 
+/** An answer to ICMP does not tell the MAC. */
+type Owner = Mac | 'unknown';
+
+/** Stands for it in the quarantined lease. */
+const NO_MAC = '00:00:00:00:00:00' as Mac;
 /** A wire on which so many addresses in a row are taken is no wire to give addresses on. */
 const MOST_PROBES = 3;
 
 /**
- * Looks on the wire for the owner of a new address before it is offered (`probe` of the subnet). The address is held meanwhile,
- * other packets go on. One that somebody has is quarantined and another is chosen.
+ * Looks for the owner of a new address before it is offered (`probe` of the subnet): by ARP on the server's own wires, by ICMP
+ * behind a relay. The address is held meanwhile, other packets go on. One that somebody has is quarantined and another is chosen.
  */
 export class NewAddresses {
   readonly #boot: Pick<DhcpBoot, 'step' | 'senderOf'>;
   readonly #leases: LeaseBook;
   /** By address and NIC: a DISCOVER that is repeated waits for the same answer. */
-  readonly #asked = new Map<string, { readonly at: number; readonly owner: Promise<Mac | undefined> }>();
+  readonly #asked = new Map<string, { readonly at: number; readonly owner: Promise<Owner | undefined> }>();
 
   constructor(boot: Pick<DhcpBoot, 'step' | 'senderOf'>, leases: LeaseBook) {
     this.#boot = boot;
@@ -31,20 +36,23 @@ export class NewAddresses {
     first: DhcpDecision,
     request: DhcpPacket,
     context: DhcpContext,
-    link: Pick<DhcpLink, 'addresses' | 'ownerOf'>,
+    link: Pick<DhcpLink, 'addresses' | 'answersPing' | 'ownerOf'>,
     decide: () => DhcpDecision,
   ): Promise<DhcpDecision> {
     const { subnet, facts, now } = context;
     const { probeMs } = subnet;
-    // Behind a relay there is no ARP.
     const isHere = request.giaddr === UNSPECIFIED && link.addresses.some((own) => contains(subnet.cidr, own));
-    if (probeMs === undefined || link.ownerOf === undefined || !isHere) return first;
+    if (probeMs === undefined) return first;
+    const ask = async (address: Ipv4): Promise<Owner | undefined> => {
+      if (isHere) return await link.ownerOf?.(address, facts.mac, probeMs);
+      return (await link.answersPing?.(address, probeMs)) === true ? 'unknown' : undefined;
+    };
     let decision = first;
     for (let probes = 0; probes < MOST_PROBES; probes++) {
       if (decision.kind !== 'reply' || decision.hold === undefined || decision.isNew !== true) return decision;
       const address = decision.hold;
       this.#leases.hold(address, facts.mac, now);
-      const owner = await this.#ownerOf(address, facts.mac, now, () => link.ownerOf?.(address, facts.mac, probeMs));
+      const owner = await this.#ownerOf(address, facts.mac, now, () => ask(address));
       if (owner === undefined) return decision;
       await this.#quarantine(address, owner, context);
       decision = decide();
@@ -55,12 +63,7 @@ export class NewAddresses {
     };
   }
 
-  #ownerOf(
-    address: Ipv4,
-    mac: Mac,
-    now: number,
-    ask: () => Promise<Mac | undefined> | undefined,
-  ): Promise<Mac | undefined> {
+  #ownerOf(address: Ipv4, mac: Mac, now: number, ask: () => Promise<Owner | undefined>): Promise<Owner | undefined> {
     for (const [key, { at }] of this.#asked) {
       if (now - at < HOLD_SECONDS) break;
       this.#asked.delete(key);
@@ -68,22 +71,22 @@ export class NewAddresses {
     const key = `${address} ${mac}`;
     const known = this.#asked.get(key);
     if (known !== undefined) return known.owner;
-    const owner = ask() ?? Promise.resolve(undefined);
+    const owner = ask();
     this.#asked.set(key, { at: now, owner });
     return owner;
   }
 
-  async #quarantine(address: Ipv4, owner: Mac, context: DhcpContext): Promise<void> {
+  async #quarantine(address: Ipv4, owner: Owner, context: DhcpContext): Promise<void> {
     const { facts, now, subnet } = context;
     const expected = this.#leases.leaseAt(address);
     // A repeated DISCOVER has done it already: the hold ended with it.
     if (this.#leases.holderOf(address, now) !== facts.mac) return;
     const end = now + subnet.leaseSeconds;
-    await this.#leases.save(
-      { lease: { address, mac: owner, state: 'declined', startedAt: now, expiresAt: end }, expected },
-      now,
-    );
-    const text = `${formatIpv4(address)} is in use by ${owner}, which did not ask for it: quarantined for ${subnet.leaseSeconds} s`;
+    const mac = owner === 'unknown' ? NO_MAC : owner;
+    const lease = { address, mac, state: 'declined', startedAt: now, expiresAt: end } as const;
+    await this.#leases.save({ lease, expected }, now);
+    const who = owner === 'unknown' ? 'a machine that answers ICMP and' : `${owner}, which`;
+    const text = `${formatIpv4(address)} is in use by ${who} did not ask for it: quarantined for ${subnet.leaseSeconds} s`;
     this.#boot.step(step(context, 'decline', text, address, { owner }), this.#boot.senderOf(facts));
   }
 }

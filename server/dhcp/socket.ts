@@ -10,6 +10,7 @@ import { WireError } from '../wire/wire-error.js';
 import { openArpProbe } from './arp-probe.js';
 import { Datagrams, type SendFailed } from './datagrams.js';
 import { datagramsWork } from './datagrams-self-test.js';
+import { openIcmpProbe } from './icmp-probe.js';
 import { inheritedSocket } from './inherited-sockets.js';
 import { openLinkSender, openUdpOnInterface, refuseSharing } from './native-sockets.js';
 
@@ -25,6 +26,8 @@ export interface DhcpLink {
    * told when the kernel refuses it.
    */
   send(bytes: Uint8Array, path: ReplyPath, from: Ipv4, failed: SendFailed): void;
+  /** Whether somebody answers at an address behind a router; absent: it cannot be asked. */
+  answersPing?(address: Ipv4, milliseconds: number): Promise<boolean>;
   /** Who answers for an address on this wire, other than `asker`; absent: it cannot be asked. */
   ownerOf?(address: Ipv4, asker: Mac, milliseconds: number): Promise<Mac | undefined>;
   close(): Promise<void>;
@@ -43,6 +46,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   const addresses = addressesOf(name);
   const sender = openLinkSender(name);
   const arp = openArpProbe(name);
+  const icmp = openIcmpProbe();
   const socket = createSocket({ type: 'udp4' });
   let fd = -1;
   let link: DhcpLink | undefined;
@@ -67,6 +71,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   } catch (error) {
     sender.close();
     arp.close();
+    icmp.close();
     socket.close();
     throw error;
   }
@@ -113,9 +118,11 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
           }
       }
     },
+    answersPing: (address, milliseconds) => icmp.answers(address, milliseconds),
     ownerOf: (address, asker, milliseconds) => arp.ownerOf(address, asker, milliseconds),
     async close() {
       arp.close();
+      icmp.close();
       clearImmediate(leaving);
       leave();
       fd = -1;
