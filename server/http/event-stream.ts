@@ -27,13 +27,15 @@ export interface StreamOptions {
   readonly stuckMilliseconds?: number;
 }
 
-/** Events that may wait for one client, and that one reading of the store brings. */
-const BATCH = 500;
+/** Live events that may wait for one client; they are the same objects for all of them. */
+const WAITING = 500;
+/** What one reading of the store brings: objects of this client alone, which it keeps as long as it takes nothing. */
+const READ = 50;
 
 /**
  * Server-sent events (HTML standard, 9.2). A client is a cursor into the durable list of events. While it keeps up, events go
- * straight to it; when more than a batch waits for it, its queue is dropped and it reads on from the store. So a slow client
- * costs one batch of memory, loses nothing and holds up nobody. Settles when the stream has ended.
+ * straight to it; when too many wait for it, its queue is dropped and it reads on from the store. So a slow client
+ * costs one small reading of memory, loses nothing and holds up nobody. Settles when the stream has ended.
  */
 export async function streamEvents(response: ServerResponse, options: StreamOptions): Promise<void> {
   const { closing, store } = options;
@@ -53,7 +55,7 @@ export async function streamEvents(response: ServerResponse, options: StreamOpti
   const unsubscribe = options.events.subscribe((event) => {
     cursor ??= event.sequence - 1;
     newest = event.sequence;
-    if (!behind && queue.push(event) > BATCH) {
+    if (!behind && queue.push(event) > WAITING) {
       queue.length = 0;
       behind = true;
     }
@@ -82,9 +84,10 @@ export async function streamEvents(response: ServerResponse, options: StreamOpti
   };
   const readOn = async (): Promise<void> => {
     const known = newest;
-    const batch = await store.events({ ...filter, after: cursor ?? 0, limit: BATCH });
+    const batch = await store.events({ ...filter, after: cursor ?? 0, limit: READ });
+    const full = batch.length === READ;
     for (const event of batch) await send(event);
-    if (batch.length === BATCH) return;
+    if (full) return;
     // All up to `known` was durable before the reading began, so what did not come back does not match the filter.
     cursor = Math.max(cursor ?? 0, known);
     if (newest === known) behind = false;

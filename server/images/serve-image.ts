@@ -36,6 +36,8 @@ export function createImageServer(options: ServeImageOptions): Serve {
   return async (request, response) => {
     const { method, url = '' } = request;
     const image = imageOfTarget(url);
+    // Nobody here reads a body: what follows it could be taken for a request.
+    if (hasBody(request)) response.setHeader('Connection', 'close');
     if (image === undefined && bootPathOfTarget(url) === undefined) {
       redirectHere(request, response);
       return;
@@ -201,6 +203,10 @@ interface Context {
   readonly encoding?: Encoding;
   /** Its name in the store; a boot file has none. */
   readonly stored?: string;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 function codeOf(error: unknown): string {
