@@ -16,7 +16,6 @@ import {
   type SocketCalls,
   socketCalls,
 } from '../native/socket-calls.js';
-import { MachineTurns } from './machine-turns.js';
 import {
   CLIENT_LEFT,
   FILE_SHRANK,
@@ -27,6 +26,7 @@ import {
   type ToSender,
   tooSlow,
 } from './sendfile-messages.js';
+import { SharedTurns } from './shared-turns.js';
 
 // The thread that sends files with sendfile(2). One loop over epoll: whoever can take bytes gets at most TURN of them, then the next.
 // It never returns to Node's event loop, so it asks for its messages (an eventfd wakes it).
@@ -80,7 +80,7 @@ function selfTest(calls: SocketCalls, sample: string): void {
 /** Serves until the message `end`. */
 function run(calls: SocketCalls, { wake, progress, slowMilliseconds }: SenderData, epoll: number): void {
   const jobs = new Map<number, Job>();
-  const turns = new MachineTurns<Job>();
+  const turns = new SharedTurns<Job>();
   const counts = new Float64Array(progress);
   const events = new Uint8Array(EVENTS * EVENT_BYTES);
   const view = new DataView(events.buffer);
@@ -115,8 +115,7 @@ function run(calls: SocketCalls, { wake, progress, slowMilliseconds }: SenderDat
     calls.epoll_ctl(epoll, EPOLL_CTL_DEL, job.socket, scratch);
     calls.close(job.socket);
     done.push({ slot: job.slot, ...(problem === undefined ? {} : { problem }) });
-    const next = turns.remove(job);
-    if (next !== undefined) begin(next);
+    for (const next of turns.remove(job)) begin(next);
   };
   const sendSome = (job: Job): void => {
     const step = turns.ready(job);
@@ -162,7 +161,9 @@ function run(calls: SocketCalls, { wake, progress, slowMilliseconds }: SenderDat
       };
       jobs.set(slot, job);
       counts[slot] = 0;
-      if (turns.add(job)) begin(job);
+      const change = turns.add(job);
+      for (const one of change.rest) calls.epoll_ctl(epoll, EPOLL_CTL_DEL, one.socket, scratch);
+      for (const one of change.begin) begin(one);
     }
   };
   /** A client that takes next to nothing holds a connection and a file for ever. */
