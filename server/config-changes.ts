@@ -10,6 +10,7 @@ export function keysToRestartFor(before: Config, after: Config): readonly string
     ['listen.http', before.listen.http, after.listen.http],
     ['listen.tftp', before.listen.tftp, after.listen.tftp],
     ['listen.images', before.listen.images, after.listen.images],
+    ['tftp', before.tftp, after.tftp],
   ];
   return keys.filter(([, a, b]) => JSON.stringify(a) !== JSON.stringify(b)).map(([key]) => key);
 }

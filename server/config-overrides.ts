@@ -36,8 +36,13 @@ export const OVERRIDABLE: Readonly<Record<string, Kind>> = {
   'dhcp.subnets.#.leaseTime': 'text',
   'dhcp.subnets.#.loader': 'text',
   'dhcp.subnets.#.downloads': 'number',
+  'dhcp.subnets.#.tftpBlockSize': 'number',
   'downloads.atOnce': 'number',
   'downloads.perSubnet': 'number',
+  'tftp.addresses': 'list',
+  'tftp.ports': 'text',
+  'tftp.transport': 'text',
+  'tftp.perAddress': 'number',
   files: 'text',
   unknownMachines: 'text',
 };
@@ -80,7 +85,7 @@ export function readOverrides(
 }
 
 /** Names that can only be meant for the server: the first word is one of its keys. ANYBIOS_URL and ANYBIOS_TOKEN are the CLI's. */
-const OURS = /^ANYBIOS_(DATA|LISTEN|DHCP|DOWNLOADS|FILES|UNKNOWN)/;
+const OURS = /^ANYBIOS_(DATA|LISTEN|DHCP|DOWNLOADS|TFTP|FILES|UNKNOWN)/;
 
 /** The key with the number that stands in the name. */
 function indexed(name: string, key: string): string {

@@ -1,10 +1,11 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { DhcpOptionWords } from './domain/dhcp-options.js';
 import { DOWNLOAD_LIMITS } from './domain/download-limits.js';
 import { AnybiosError, invalid } from './domain/errors.js';
 import { type AddressRange, formatIpv4, type Ipv4, parseCidr, parseIpv4, parseRange } from './domain/ipv4.js';
 import { LOADERS } from './domain/role.js';
-import { DHCP_MODES, IMAGE_PLANES, type Pool, type UnknownPolicy } from './domain/site.js';
+import { DHCP_MODES, IMAGE_PLANES, type Pool, TFTP_PORTS, TFTP_TRANSPORTS, type UnknownPolicy } from './domain/site.js';
 import { optionCode } from './wire/dhcp/option-table.js';
 import { parseRoute } from './wire/dhcp/option-words.js';
 import { bootFilesSchema, optionsSchema } from './yaml/dhcp-schema.js';
@@ -110,6 +111,11 @@ const subnet = strict({
   leaseTime: parsed(parseDuration, DURATION).default(3600),
   loader: z.enum(LOADERS).exactOptional(),
   downloads: downloadsAtOnce.exactOptional(),
+  tftpBlockSize: whole(
+    512,
+    65_464,
+    ' bytes: what the path carries less 32, e.g. 1368 through a tunnel',
+  ).exactOptional(),
 })
   .superRefine(({ ntp, routes, options = {} }, context) => {
     const twice = (key: 'ntp' | 'routes', code: number, given: unknown): void => {
@@ -151,6 +157,20 @@ const listen = strict({
 // `observe` unless told otherwise: a server that is only started never disturbs a network.
 const dhcp = strict({ mode: z.enum(DHCP_MODES).default('observe'), subnets: z.array(subnet).default([]) });
 
+/** IPv4 or IPv6; `fe80::1%eth0` with its interface. */
+const anyAddress = z
+  .string()
+  .refine((text) => isIP(text) !== 0, {
+    error: 'an IPv4 or IPv6 address, e.g. 10.77.0.1, fd00::1, 0.0.0.0 or :: (all)',
+  });
+
+const tftp = strict({
+  addresses: z.array(anyAddress).min(1).exactOptional(),
+  ports: z.enum(TFTP_PORTS).default('two'),
+  transport: z.enum(TFTP_TRANSPORTS).default('auto'),
+  perAddress: whole(1, 4096).default(64),
+});
+
 const downloads = strict({
   atOnce: downloadsAtOnce.default(DOWNLOAD_LIMITS.atOnce),
   perSubnet: downloadsAtOnce.default(DOWNLOAD_LIMITS.perSubnet),
@@ -161,6 +181,7 @@ export const configSchema = strict({
   listen: listen.prefault({}),
   dhcp: dhcp.prefault({}),
   downloads: downloads.prefault({}),
+  tftp: tftp.prefault({}),
   files: folder.exactOptional(),
   unknownMachines: parsed(parseUnknown, UNKNOWN).default({ kind: 'localdisk' }),
 });

@@ -7,7 +7,7 @@ import { subnetProblems } from './config-subnets.js';
 import type { DownloadLimits } from './domain/download-limits.js';
 import { invalid } from './domain/errors.js';
 import { type Ipv4, parseIpv4 } from './domain/ipv4.js';
-import type { DhcpMode, ImagePlane, Subnet, UnknownPolicy } from './domain/site.js';
+import type { DhcpMode, ImagePlane, Subnet, TftpConfig, UnknownPolicy } from './domain/site.js';
 import { check, type Path, type Problem, pathText, refusal } from './yaml/problem.js';
 import { YamlText } from './yaml/yaml-text.js';
 
@@ -29,6 +29,7 @@ export interface Config {
   readonly dhcp: { readonly mode: DhcpMode; readonly subnets: readonly Subnet[] };
   /** Large downloads of machines at once. */
   readonly downloads: DownloadLimits;
+  readonly tftp: TftpConfig;
   /** Folder of the site's own files, absolute; absent: there is none. */
   readonly filesDir?: string;
   readonly unknown: UnknownPolicy;
@@ -95,6 +96,7 @@ function assemble(data: ConfigFile, file: string): Config {
     listen: data.listen,
     dhcp: { mode, subnets: data.dhcp.subnets.map((subnet) => ({ ...subnet, mode: subnet.mode ?? mode })) },
     downloads: data.downloads,
+    tftp: data.tftp,
     ...(data.files === undefined ? {} : { filesDir: resolve(folder, data.files) }),
     unknown: data.unknownMachines,
   };

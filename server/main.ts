@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { isIPv4 } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { Router } from 'express';
 import { type Logger, pino } from 'pino';
@@ -18,10 +19,10 @@ import { createDhcpServer } from './dhcp/server.js';
 import { WireWatch } from './dhcp/wire-watch.js';
 import { AnybiosError } from './domain/errors.js';
 import type { NewEvent } from './domain/event.js';
-import { formatIpv4 } from './domain/ipv4.js';
+import { contains, formatIpv4, parseIpv4 } from './domain/ipv4.js';
 import type { Mac } from './domain/mac.js';
 import type { Store } from './domain/ports.js';
-import type { ServerIdentity } from './domain/site.js';
+import type { ServerIdentity, Subnet } from './domain/site.js';
 import { agentRoutes } from './http/agent.js';
 import { createApp } from './http/app.js';
 import { nameBehind } from './http/auth.js';
@@ -262,8 +263,12 @@ async function start(
   waitingFor.delete('HTTP');
 
   const tftp = createTftpServer({
-    addresses: [formatIpv4(identity.address)],
+    addresses: config.tftp.addresses ?? [formatIpv4(identity.address)],
     port: config.listen.tftp,
+    singlePort: config.tftp.ports === 'one',
+    transport: config.tftp.transport,
+    limits: { perAddress: config.tftp.perAddress },
+    blockSizeFor: (address) => tftpBlockSize(current.dhcp.subnets, address),
     boot: core.boot,
     log: log.child({ part: 'tftp' }),
   });
@@ -304,6 +309,13 @@ async function start(
     return keysToRestartFor(config, next);
   };
   return { url: identity.url, reload };
+}
+
+/** The largest block for this client's subnet; undefined = no limit. Subnets are IPv4. */
+function tftpBlockSize(subnets: readonly Subnet[], address: string): number | undefined {
+  if (!isIPv4(address)) return undefined;
+  const parsed = parseIpv4(address);
+  return subnets.find(({ cidr }) => contains(cidr, parsed))?.tftpBlockSize;
 }
 
 /** Builds lie in boot-assets/out (cloud) and boot-assets/out/hardware. */

@@ -73,6 +73,7 @@ describe('a configuration', () => {
         ],
       },
       downloads: { atOnce: 100, perSubnet: 50 },
+      tftp: { ports: 'two', transport: 'auto', perAddress: 64 },
       filesDir: '/etc/anybios/files',
       unknown: { kind: 'localdisk' },
     });
@@ -85,6 +86,7 @@ describe('a configuration', () => {
       listen: { interfaces: ['eth1'], http: 8080, tftp: 69, images: 'sendfile' },
       dhcp: { mode: 'observe', subnets: [] },
       downloads: { atOnce: 100, perSubnet: 50 },
+      tftp: { ports: 'two', transport: 'auto', perAddress: 64 },
       unknown: { kind: 'localdisk' },
     });
   });
@@ -157,14 +159,14 @@ describe('a wrong configuration names the line, the key and what is allowed', ()
       'an unknown key, with the one that was meant',
       `${MINIMAL}datadir: ./x\n`,
       [
-        `${AT(2)}: datadir: unknown key (did you mean "dataDir"?); allowed: dataDir, listen, dhcp, downloads, files, unknownMachines`,
+        `${AT(2)}: datadir: unknown key (did you mean "dataDir"?); allowed: dataDir, listen, dhcp, downloads, tftp, files, unknownMachines`,
       ],
     ],
     [
       'an unknown key deep inside',
       DHCP('{ cidr: 10.0.0.0/24, gateway: 10.0.0.1 }'),
       [
-        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, loader, downloads`,
+        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, loader, downloads, tftpBlockSize`,
       ],
     ],
     [
@@ -352,8 +354,13 @@ describe('overrides', () => {
       'dhcp.subnets.#.leaseTime': '2h',
       'dhcp.subnets.#.loader': 'shim',
       'dhcp.subnets.#.downloads': '7',
+      'dhcp.subnets.#.tftpBlockSize': '1368',
       'downloads.atOnce': '20',
       'downloads.perSubnet': '5',
+      'tftp.addresses': '10.77.0.1,fd00::1',
+      'tftp.ports': 'one',
+      'tftp.transport': 'dgram',
+      'tftp.perAddress': '500',
       files: '/srv/f',
       unknownMachines: 'discover',
     };
@@ -389,10 +396,12 @@ describe('overrides', () => {
             leaseSeconds: 7200,
             loader: 'shim',
             downloads: 7,
+            tftpBlockSize: 1368,
           },
         ],
       },
       downloads: { atOnce: 20, perSubnet: 5 },
+      tftp: { addresses: ['10.77.0.1', 'fd00::1'], ports: 'one', transport: 'dgram', perAddress: 500 },
       filesDir: '/srv/f',
       unknown: { kind: 'discover' },
     });
@@ -448,7 +457,7 @@ describe('files', () => {
     const text = readFileSync(`${packageRoot}/anybios.example.yaml`, 'utf8');
     const keys = new Set([
       ...Object.keys(OVERRIDABLE).map((key) => key.split('.').at(-1) ?? ''),
-      ...['listen', 'dhcp', 'subnets', 'pools', 'options', 'bootFiles', 'downloads'],
+      ...['listen', 'dhcp', 'tftp', 'subnets', 'pools', 'options', 'bootFiles', 'downloads'],
     ]);
     // A key with a default is shown with it; one that does nothing unless it is set may be shown in a comment.
     const shown = [...text.matchAll(/^ *(# )?(?:- )?([A-Za-z]+):/gm)].flatMap(([, comment, key = '']) =>
@@ -459,9 +468,10 @@ describe('files', () => {
 
   it('what the example calls a default is one', () => {
     const text = readFileSync(`${packageRoot}/anybios.example.yaml`, 'utf8');
-    const { listen, unknown, dataDir } = parse(text);
+    const { listen, unknown, dataDir, tftp } = parse(text);
     const defaults = parse(MINIMAL);
-    expect([listen.http, listen.tftp, unknown, dataDir]).toEqual([
+    expect([tftp, listen.http, listen.tftp, unknown, dataDir]).toEqual([
+      defaults.tftp,
       defaults.listen.http,
       defaults.listen.tftp,
       defaults.unknown,

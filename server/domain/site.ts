@@ -10,6 +10,20 @@ export interface Pool extends AddressRange {
   readonly for?: 'known' | 'unknown';
 }
 
+/** `two`: requests on one port, transfers on another; `one`: both on one, for address translation and containers. */
+export const TFTP_PORTS = ['two', 'one'] as const;
+/** `auto` = many datagrams in one system call where that works (Linux), `dgram` = Node's sockets. */
+export const TFTP_TRANSPORTS = ['auto', 'dgram'] as const;
+
+export interface TftpConfig {
+  /** IPv4 and IPv6; absent: this server's address in boot URLs. */
+  readonly addresses?: readonly string[];
+  readonly ports: (typeof TFTP_PORTS)[number];
+  readonly transport: (typeof TFTP_TRANSPORTS)[number];
+  /** Transfers at once. */
+  readonly perAddress: number;
+}
+
 export interface Subnet {
   readonly cidr: Cidr;
   readonly mode: DhcpMode;
@@ -25,6 +39,8 @@ export interface Subnet {
   readonly bootFiles?: BootFiles;
   /** How long to ask the wire whether a new address is in use before it is offered; absent: not at all. */
   readonly probeMs?: number;
+  /** Bytes: larger TFTP blocks do not come through to this subnet. */
+  readonly tftpBlockSize?: number;
   readonly loader?: 'auto' | 'snponly' | 'ipxe' | 'shim';
   /** Machines that load something large at once; absent: `downloads.perSubnet`. */
   readonly downloads?: number;
