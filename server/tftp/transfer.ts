@@ -38,7 +38,7 @@ export class Transfer {
   readonly #startedAt: number;
   /** Blocks that wait for the disk. */
   #held: Extract<TransferAction, { kind: 'send-data' }>[] = [];
-  #state: TransferState;
+  readonly #state: TransferState;
   #ended = false;
   #reportedAt: number;
 
@@ -96,10 +96,9 @@ export class Transfer {
   #dispatch(event: TransferEvent): void {
     if (this.#ended) return;
     const before = this.#state.deadline;
-    const { state, actions } = stepTransfer(this.#state, event);
-    this.#state = state;
-    for (const action of actions) this.#carryOut(action);
-    if (state.deadline !== before && !this.#ended) this.#deps.due(state.deadline);
+    for (const action of stepTransfer(this.#state, event)) this.#carryOut(action);
+    const { deadline } = this.#state;
+    if (deadline !== before && !this.#ended) this.#deps.due(deadline);
   }
 
   #carryOut(action: TransferAction): void {

@@ -6,24 +6,27 @@ const HOST = '127.0.0.1';
 /** A UDP socket that speaks TFTP packets and hands them out one by one. */
 export class TftpPeer {
   readonly #socket: Socket;
+  readonly #host: string;
   readonly #arrived: { packet: TftpPacket; from: RemoteInfo }[] = [];
   #wake: (() => void) | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, host: string) {
     this.#socket = socket;
+    this.#host = host;
     socket.on('message', (bytes, from) => {
       this.#arrived.push({ packet: decodeTftp(bytes), from });
       this.#wake?.();
     });
   }
 
-  /** On `port`, or any free one. */
-  static async open(port = 0): Promise<TftpPeer> {
+  /** On `port`, or any free one; of `host` and towards it. */
+  static async open(port = 0, host = HOST): Promise<TftpPeer> {
+    const family = host.includes(':') ? 6 : 4;
     // Without a look-up, a packet is out when send() returns, so that nothing is lost when the socket is closed after it.
-    const lookup: Required<SocketOptions>['lookup'] = (host, _options, done) => done(null, host, 4);
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20, lookup });
-    await new Promise<void>((resolve) => socket.bind(port, HOST, resolve));
-    return new TftpPeer(socket);
+    const lookup: Required<SocketOptions>['lookup'] = (name, _options, done) => done(null, name, family);
+    const socket = createSocket({ type: `udp${family}`, recvBufferSize: 1 << 20, lookup });
+    await new Promise<void>((resolve) => socket.bind(port, host, resolve));
+    return new TftpPeer(socket, host);
   }
 
   get port(): number {
@@ -31,11 +34,11 @@ export class TftpPeer {
   }
 
   send(packet: TftpPacket, port: number): void {
-    this.#socket.send(encodeTftp(packet), port, HOST);
+    this.#socket.send(encodeTftp(packet), port, this.#host);
   }
 
   sendRaw(bytes: Uint8Array, port: number): void {
-    this.#socket.send(bytes, port, HOST);
+    this.#socket.send(bytes, port, this.#host);
   }
 
   ask(name: string, port: number, options: Readonly<Record<string, number>> = {}, mode = 'octet'): void {
@@ -79,9 +82,9 @@ export async function fetchTftp(
   port: number,
   name: string,
   options: Readonly<Record<string, number>> = {},
-  { patience = 1000, mode = 'octet' } = {},
+  { patience = 1000, mode = 'octet', host = HOST } = {},
 ): Promise<Fetched> {
-  const peer = await TftpPeer.open();
+  const peer = await TftpPeer.open(0, host);
   try {
     const blocks: Uint8Array[] = [];
     let answered: Record<string, string> = {};
