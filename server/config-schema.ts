@@ -158,11 +158,9 @@ const listen = strict({
 const dhcp = strict({ mode: z.enum(DHCP_MODES).default('observe'), subnets: z.array(subnet).default([]) });
 
 /** IPv4 or IPv6; `fe80::1%eth0` with its interface. */
-const anyAddress = z
-  .string()
-  .refine((text) => isIP(text) !== 0, {
-    error: 'an IPv4 or IPv6 address, e.g. 10.77.0.1, fd00::1, 0.0.0.0 or :: (all)',
-  });
+const anyAddress = z.string().refine((text) => isIP(text) !== 0, {
+  error: 'an IPv4 or IPv6 address, e.g. 10.77.0.1, fd00::1, 0.0.0.0 or :: (all)',
+});
 
 const tftp = strict({
   addresses: z.array(anyAddress).min(1).exactOptional(),
