@@ -53,6 +53,10 @@ export class ActiveTransfers {
     return { total: this.#byKey.size, ofAddress: this.#ofAddress.get(address) ?? 0 };
   }
 
+  get size(): number {
+    return this.#byId.size;
+  }
+
   all(): Active[] {
     return [...this.#byId.values()];
   }

@@ -51,6 +51,8 @@ export interface TftpServer {
   readonly port: number;
   /** How the packets of transfers travel, after start. */
   readonly transport: 'fast' | 'dgram';
+  /** Requests that are being answered. */
+  readonly running: number;
 }
 
 const ERROR_TEXT_LIMIT = 160;
@@ -324,6 +326,9 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     close,
     get port() {
       return port;
+    },
+    get running() {
+      return transfers.size;
     },
     get transport() {
       return ready?.transport ?? 'dgram';

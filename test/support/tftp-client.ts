@@ -60,6 +60,11 @@ export class TftpPeer {
     return this.#arrived.shift();
   }
 
+  /** Throws away what came. */
+  forget(): void {
+    this.#arrived.length = 0;
+  }
+
   close(): Promise<void> {
     return new Promise((resolve) => this.#socket.close(() => resolve()));
   }
