@@ -7,12 +7,14 @@ packages_run='
 busybox-static
 ca-certificates
 cpio
+debian-archive-keyring
 dropbear-bin
 grub-efi-amd64-signed
 ipxe
 ipxe-qemu
 iproute2
 kmod
+mmdebstrap
 openssh-client
 ovmf
 qemu-system-x86

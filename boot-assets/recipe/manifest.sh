@@ -54,6 +54,10 @@ manifest() {
 		    "version": "$(content_version "$2" "$1/base.squashfs")",
 		    "files": { "rootfs": $(file_json "$1" base.squashfs) }
 		  },
+		  "live": {
+		    "version": "$(content_version "$2" "$1/live.squashfs")",
+		    "files": { "rootfs": $(file_json "$1" live.squashfs) }
+		  },
 		  "bootloaders": {
 	END
 	for name in undionly.kpxe snponly.efi ipxe.efi shimx64.efi grubx64.efi; do

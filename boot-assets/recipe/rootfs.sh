@@ -22,7 +22,7 @@ micro_make() {
 	find "$3/live/systems" -type f -name '*.sh' -exec install -m 0644 -t "$1/lib/anybios/systems" {} +
 	find "$3/live/systems" -type f ! -name '*.sh' -exec install -m 0755 -t "$1/lib/anybios/systems" {} +
 	# Stage 1 alone uses these.
-	(cd "$1/lib/anybios" && rm ip-arg.sh claim.sh discover.sh hand-over.sh)
+	(cd "$1/lib/anybios" && rm ip-arg.sh claim.sh discover.sh hand-over.sh vm.sh)
 	install -m 0644 "$3/live/inittab" "$1/etc/inittab"
 	squash "$1" "$2"
 }

@@ -26,6 +26,8 @@ const manifestSchema = z.object({
   }),
   micro: rootfsSchema,
   base: rootfsSchema,
+  /** Absent in a build from before there was one. */
+  live: rootfsSchema.optional(),
   bootloaders: z.record(z.string(), fileSchema),
 });
 export type AssetsManifest = z.infer<typeof manifestSchema>;
@@ -58,6 +60,8 @@ interface ShippedImporter extends Pick<ImageStore, 'size'> {
   importFile(path: string, options: { readonly expectedDigest: Digest }): Promise<StoredFile>;
 }
 
+type ShippedImage = [name: string, kind: ImageKind, version: string, files: Partial<Record<ImagePart, AssetFile>>];
+
 export interface ShippedOptions {
   readonly assetsDir: string;
   readonly imageStore: ShippedImporter;
@@ -68,7 +72,7 @@ export interface ShippedOptions {
 }
 
 /**
- * Puts the shipped images (kernel, micro, base) into the store and answers those that the caller must save: new ones, and ones of
+ * Puts the shipped images (kernel, micro, base, live) into the store and answers those that the caller must save: new ones, and ones of
  * which the build differs. Each comes with the tag `stable`, so a new build becomes what a bare name means; a build that is known
  * is left as it is, tags included, for the operator may have moved them. A version never changes its bytes: another build under the
  * same version word is registered as `VERSION-DIGEST`.
@@ -79,10 +83,13 @@ export async function registerShippedImages(options: ShippedOptions): Promise<Im
   const { assetsDir, imageStore, now = Date.now } = options;
   const manifest = await readAssetsManifest(assetsDir);
   const known = new Map(Array.from(options.known, (image) => [`${image.name}:${image.version}`, image]));
-  const shipped: [name: string, kind: ImageKind, version: string, files: Partial<Record<ImagePart, AssetFile>>][] = [
+  const shipped: ShippedImage[] = [
     ['kernel', 'kernel', manifest.kernel.version, manifest.kernel.files],
     ['micro', 'rootfs', manifest.micro.version, manifest.micro.files],
     ['base', 'rootfs', manifest.base.version, manifest.base.files],
+    ...(manifest.live === undefined
+      ? []
+      : [['live', 'rootfs', manifest.live.version, manifest.live.files] satisfies ShippedImage]),
   ];
   const changed: Image[] = [];
   for (const [name, kind, word, assets] of shipped) {

@@ -11,6 +11,7 @@ import type { Profile } from '../domain/profile.js';
 import { portKey, relayKey } from '../domain/relay-key.js';
 import type { Role } from '../domain/role.js';
 import type { System } from '../domain/system.js';
+import { systemAddresses } from './system-addresses.js';
 
 /**
  * Whatever is needed to answer a booting machine: in memory, O(1) by every key. Changed only after the store has the change.
@@ -35,6 +36,8 @@ export class State {
   readonly #byPort = new Map<string, Machine>();
   readonly #byAddress = new Map<Ipv4, Machine>();
   readonly #byDigest = new Map<Digest, Image>();
+  /** Written addresses of systems; most sites have few or none. */
+  #bySystemAddress: ReadonlyMap<Ipv4, Machine> = new Map();
   #revision = 0;
 
   constructor(snapshot: Snapshot, profiles: Iterable<Profile>) {
@@ -45,6 +48,7 @@ export class State {
     for (const image of snapshot.images) this.putImage(image);
     for (const observed of snapshot.observed) this.observed.set(observed.key, observed);
     for (const session of snapshot.sessions) this.sessions.set(session.key, session);
+    this.#bySystemAddress = systemAddresses(this);
   }
 
   /** Grows with every change of desired state and images: what was made of them before is old. */
@@ -76,9 +80,9 @@ export class State {
     );
   }
 
-  /** The machine whose reserved address this is. */
+  /** The machine whose reserved address this is, or that runs the system whose address it is. */
   machineByAddress(address: Ipv4): Machine | undefined {
-    return this.#byAddress.get(address);
+    return this.#byAddress.get(address) ?? this.#bySystemAddress.get(address);
   }
 
   /** `name` = its `stable` version, `name:word` = that version or tag. */
@@ -111,6 +115,7 @@ export class State {
           break;
       }
     }
+    this.#bySystemAddress = systemAddresses(this);
   }
 
   putImage(image: Image): void {

@@ -39,7 +39,8 @@ function linked(path: string): string {
   const text = readFileSync(path, 'utf8');
   const names = /^for library in ([^;]+); do$/m.exec(text)?.[1]?.split(' ') ?? [];
   const libraries = names.map((name) => {
-    const places = [`${assetsSource}/live/lib/${name}.sh`, `${assetsSource}/initramfs/lib/${name}.sh`];
+    const folders = ['live-debian/lib', 'live-debian', 'live/lib', 'initramfs/lib'];
+    const places = folders.map((folder) => `${assetsSource}/${folder}/${name}.sh`);
     const place = places.find((candidate) => existsSync(candidate));
     if (place === undefined) throw new Error(`${path} sources ${name}.sh, which does not exist`);
     return readFileSync(place, 'utf8');
@@ -66,6 +67,9 @@ describe('shellcheck', { timeout: 60_000 }, () => {
     'live/supervisor',
     'live/run-system',
     'live/systems/chroot-enter',
+    ...['agent', 'before', 'bring-up', 'ended', 'health', 'launch', 'refresh', 'start', 'started'].map(
+      (name) => `live-debian/${name}`,
+    ),
   ];
   test.each(programs)('%s with its libraries', async (program) => {
     expect(await shellcheck(linked(`${assetsSource}/${program}`), ['SC1090', 'SC1091', 'SC2034', 'SC2317'])).toBe('');

@@ -31,8 +31,8 @@ const data = {
 
 describe('every shipped profile loads and renders', () => {
   const profiles = loadProfiles(profilesDir);
-  test('they are micro, localdisk and discover', () => {
-    expect([...profiles.keys()]).toEqual(['discover', 'localdisk', 'micro']);
+  test('they are micro, live, localdisk and discover', () => {
+    expect([...profiles.keys()]).toEqual(['discover', 'live', 'localdisk', 'micro']);
   });
   const wanted = [...profiles.keys()].flatMap((name) => [[name, 'ipxe'] as const, [name, 'grub'] as const]);
   test.each(wanted)('%s for %s, the whole script', (name, loader) => {

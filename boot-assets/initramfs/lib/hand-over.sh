@@ -12,6 +12,11 @@ mount_root() {
 	mount -t tmpfs -o mode=0755,size=50% root "$anybios_run/root"
 	if [ "$mode" = single ]; then fill_single "$anybios_run/root/upper" || return 1; fi
 	overlay "$lower" "$anybios_run/root" /newroot || return 1
+	bind_modules
+}
+
+# bind_modules: those of this kernel into the new root, and what every root must have.
+bind_modules() {
 	mkdir -p /newroot/lib/modules /newroot/proc /newroot/sys /newroot/dev /newroot/run /newroot/etc
 	mount --bind "$modules_place" /newroot/lib/modules || {
 		reason='modules do not mount into the new root'
@@ -84,24 +89,42 @@ keep_lease_in_root() {
 	say "the system $(kv_get "$claim_file" system) has no udhcpc: its address is not renewed unless its command does it"
 }
 
-# hand_over_single: the one system gets the machine: its command is PID 1 with the environment of its definition and nothing
-# else, in /, and nothing of ours stays: no credential, no images in sight.
+# hand_over_single: the one system gets the machine.
 hand_over_single() {
-	local name system="$anybios_run/system" arg program=''
+	local name
 	name=$(kv_get "$claim_file" system)
-	program=$(find_program "$(kv_get "$system" arg)" "$(kv_all "$system" env | sed -n 's/^PATH=//p')") || {
-		reason="system $name: its command $(kv_get "$system" arg) is not in the template"
+	find_command "$anybios_run/system" || {
+		reason="system $name: $reason"
 		return 1
 	}
 	break_here systems
-	mount --rbind /proc /newroot/proc
+	if [ "$(kv_get "$anybios_run/network" method)" = dhcp ]; then
+		mount --rbind /proc /newroot/proc
+		keep_lease_in_root
+	fi
+	report_surely systems handed-over system "$name" state handed-over || say "the server was not told: $http_error"
+	say "handing the machine over to system $name: $(kv_all "$anybios_run/system" arg | tr '\n' ' ')"
+	become_command "$anybios_run/system"
+}
+
+# find_command DEFINITION: sets `program`, its absolute path in the new root. `reason` says why not.
+find_command() {
+	program=$(find_program "$(kv_get "$1" arg)" "$(kv_all "$1" env | sed -n 's/^PATH=//p')") || {
+		reason="its command $(kv_get "$1" arg) is not in the template"
+		return 1
+	}
+}
+
+# become_command DEFINITION: its command is PID 1 with the environment of its definition and nothing else, in /, and nothing of ours
+# stays: no credential, no images in sight. Comes back only when there is no such command; `reason` says so.
+become_command() {
+	local arg
+	find_command "$1" || return 1
+	is_mounted /newroot/proc || mount --rbind /proc /newroot/proc
 	mount --rbind /sys /newroot/sys
 	mount --rbind /dev /newroot/dev
-	if [ "$(kv_get "$anybios_run/network" method)" = dhcp ]; then keep_lease_in_root; fi
-	report_surely systems handed-over system "$name" state handed-over || say "the server was not told: $http_error"
-	say "handing the machine over to system $name: $(kv_all "$system" arg | tr '\n' ' ')"
-	kv_all "$system" arg | sed 1d >"$anybios_run/arguments"
-	kv_all "$system" env >"$anybios_run/environment"
+	kv_all "$1" arg | sed 1d >"$anybios_run/arguments"
+	kv_all "$1" env >"$anybios_run/environment"
 	set -- /bin/busybox switch_root -c /dev/console /newroot "$program"
 	while IFS= read -r arg; do set -- "$@" "$arg"; done <"$anybios_run/arguments"
 	while IFS= read -r arg; do set -- "$arg" "$@"; done <"$anybios_run/environment"

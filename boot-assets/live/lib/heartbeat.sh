@@ -1,0 +1,69 @@
+# shellcheck shell=dash
+# What a resident live OS does for ever: keeps its address, tells the server that it lives, shows how its systems are. Needs
+# `server`, `claim_file`, `systems` (names in start order), and `missed`, `shown` and `show_next` starting from 0, '' and 0.
+
+# keep_lease: with a static address each heartbeat renews the lease at the server; else udhcpc does it from here on.
+keep_lease() {
+	local nic
+	[ "$(kv_get "$anybios_run/network" method)" = dhcp ] || return 0
+	if [ -r "$anybios_run/udhcpc.pid" ] && kill -0 "$(cat "$anybios_run/udhcpc.pid")" 2>/dev/null; then return 0; fi
+	nic=$(kv_get "$anybios_run/network" nic)
+	udhcpc -b -i "$nic" -r "$(kv_get "$anybios_run/network" address)" -x "hostname:$(hostname)" \
+		-p "$anybios_run/udhcpc.pid" -s /lib/anybios/dhcp-script </dev/null >/dev/null 2>&1 || say "$nic: udhcpc does not start"
+}
+
+# memory_line FIELD
+memory_line() {
+	awk -v field="$1:" '$1 == field { printf "%d\n", $2 * 1024 }' /proc/meminfo
+}
+
+heartbeat_body() {
+	local name
+	kv uptime-ms "$(uptime_ms)"
+	kv memory-total-bytes "$(memory_line MemTotal)"
+	kv memory-available-bytes "$(memory_line MemAvailable)"
+	for name in $systems; do
+		kv system "$name $(read_line "$anybios_run/systems/$name/state" starting) $(read_line "$anybios_run/systems/$name/restarts" 0)"
+	done
+}
+
+# overview: on the consoles when it changed, not more often than every 5 s: who and where this machine is, and how its systems are.
+overview() {
+	local name text
+	text="$(kv_get "$claim_file" machine) $(read_line "/sys/class/net/$(kv_get "$anybios_run/network" nic)/address") $(kv_get "$anybios_run/network" address)"
+	[ -n "$systems" ] || text="$text | no systems"
+	for name in $systems; do text="$text | $name $(read_line "$anybios_run/systems/$name/state" starting)"; done
+	if [ "$text" = "$shown" ] || [ "$(uptime_s)" -lt "$show_next" ]; then return 0; fi
+	shown=$text
+	show_next=$(($(uptime_s) + 5))
+	say "$text"
+}
+
+# heartbeat: `missed` counts answers in a row that did not come.
+heartbeat() {
+	heartbeat_body >"$anybios_run/heartbeat"
+	if agent POST heartbeat "$anybios_run/heartbeat.answer" "$anybios_run/heartbeat"; then
+		[ "$missed" -eq 0 ] || say "the server at $server answers again"
+		missed=0
+		case $(kv_get "$anybios_run/heartbeat.answer" action none) in
+		reboot)
+			say 'the server asks for a reboot'
+			reboot
+			;;
+		esac
+		return 0
+	fi
+	missed=$((missed + 1))
+	# The systems go on without the server; the operator is told once.
+	[ "$missed" -ne 3 ] || error "heartbeat: $http_error; the systems go on"
+}
+
+# heartbeat_seconds: how often; the server says it in the claim.
+heartbeat_seconds() {
+	local seconds
+	seconds=$(kv_get "$claim_file" heartbeat-seconds 10)
+	case $seconds in
+	'' | 0 | *[!0-9]*) seconds=10 ;;
+	esac
+	echo "$seconds"
+}

@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { addressOf } from '../../server/lab/site.js';
+import { BootLab } from '../support/lab-boot.js';
+
+/* The Debian live OS: a chroot, and a container with a card of its own that waits for it. */
+
+const SITE = `
+systems:
+  - name: web
+    kind: chroot
+    image: base
+    memory: 64M
+    command: [/bin/httpd, -f, -p, "80", -h, /srv/www]
+    files: { /srv/www/index.html: "web on {{machine.name}}\\n" }
+  - name: box
+    kind: container
+    image: base
+    command: [/bin/httpd, -f, -p, "80", -h, /srv/www]
+    network: { bridge: boot, address: 10.77.0.60 }
+    files: { /srv/www/index.html: "box on {{machine.name}}\\n" }
+    after: [web]
+    health: { http: { port: 80 }, interval: 2s }
+roles:
+  - { name: live, profile: live, systems: [web, box] }
+machines:
+  - { name: n1, macs: ["52:54:00:77:00:01"], address: ${addressOf(1)}, role: live }
+`;
+
+let lab: BootLab;
+
+beforeAll(async () => {
+  lab = await BootLab.open('live');
+  await lab.apply(SITE);
+  await lab.up(lab.powerOn(1, 'bios'), 400);
+}, 500_000);
+afterAll(() => lab.close());
+
+test('the Debian live OS runs a chroot and a container with a card of its own', async () => {
+  expect(await lab.web(1)).toBe('web on n1\n');
+  expect(await lab.inside('curl', '-sS', '--fail', '--max-time', '10', 'http://10.77.0.60/')).toBe('box on n1\n');
+});
