@@ -37,6 +37,7 @@ export const OVERRIDABLE: Readonly<Record<string, Kind>> = {
   'dhcp.subnets.#.loader': 'text',
   'dhcp.subnets.#.downloads': 'number',
   'dhcp.subnets.#.tftpBlockSize': 'number',
+  'dhcp.subnets.#.ipv6Router': 'text',
   'downloads.atOnce': 'number',
   'downloads.perSubnet': 'number',
   'tftp.addresses': 'list',

@@ -116,6 +116,7 @@ const subnet = strict({
     65_464,
     ' bytes: what the path carries less 32, e.g. 1368 through a tunnel',
   ).exactOptional(),
+  ipv6Router: z.enum(['none']).exactOptional(),
 })
   .superRefine(({ ntp, routes, options = {} }, context) => {
     const twice = (key: 'ntp' | 'routes', code: number, given: unknown): void => {

@@ -166,7 +166,7 @@ describe('a wrong configuration names the line, the key and what is allowed', ()
       'an unknown key deep inside',
       DHCP('{ cidr: 10.0.0.0/24, gateway: 10.0.0.1 }'),
       [
-        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, loader, downloads, tftpBlockSize`,
+        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, loader, downloads, tftpBlockSize, ipv6Router`,
       ],
     ],
     [
@@ -355,6 +355,7 @@ describe('overrides', () => {
       'dhcp.subnets.#.loader': 'shim',
       'dhcp.subnets.#.downloads': '7',
       'dhcp.subnets.#.tftpBlockSize': '1368',
+      'dhcp.subnets.#.ipv6Router': 'none',
       'downloads.atOnce': '20',
       'downloads.perSubnet': '5',
       'tftp.addresses': '10.77.0.1,fd00::1',
@@ -397,6 +398,7 @@ describe('overrides', () => {
             loader: 'shim',
             downloads: 7,
             tftpBlockSize: 1368,
+            ipv6Router: 'none',
           },
         ],
       },
@@ -460,7 +462,7 @@ describe('files', () => {
       ...['listen', 'dhcp', 'tftp', 'subnets', 'pools', 'options', 'bootFiles', 'downloads'],
     ]);
     // A key with a default is shown with it; one that does nothing unless it is set may be shown in a comment.
-    const shown = [...text.matchAll(/^ *(# )?(?:- )?([A-Za-z]+):/gm)].flatMap(([, comment, key = '']) =>
+    const shown = [...text.matchAll(/^ *(# )?(?:- )?([A-Za-z0-9]+):/gm)].flatMap(([, comment, key = '']) =>
       comment === undefined || keys.has(key) ? [key] : [],
     );
     expect(new Set(shown)).toEqual(keys);

@@ -17,6 +17,7 @@ const SO_RCVBUF = 8;
 const SO_BINDTODEVICE = 25;
 const SO_RCVBUFFORCE = 33;
 const ETHERTYPE_IPV4 = 0x0800;
+const ETHERTYPE_IPV6 = 0x86dd;
 /**
  * Room for a few thousand requests: a rack that is switched on asks all at once. More than net.core.rmem_max needs CAP_NET_ADMIN;
  * without it the kernel gives what is allowed.
@@ -63,7 +64,7 @@ export function refuseSharing(fd: number): void {
   setInt(fd, SO_REUSEADDR, 0);
 }
 
-/** Sends IPv4 packets to a MAC address, whether or not the kernel knows a way to their IPv4 address. */
+/** Sends IP packets to a MAC address, whether or not the kernel knows a way to their IP address. */
 export interface LinkSender {
   /** Throws `unavailable` with the system's reason. */
   send(packet: Uint8Array, to: Mac): void;
@@ -82,7 +83,7 @@ export function openLinkSender(name: string): LinkSender {
       // struct sockaddr_ll: family, protocol (big-endian), interface index, ARP type, packet type, address length, address.
       const address = Buffer.alloc(20);
       address.writeUInt16LE(AF_PACKET, 0);
-      address.writeUInt16BE(ETHERTYPE_IPV4, 2);
+      address.writeUInt16BE((packet[0] ?? 0) >> 4 === 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4, 2);
       address.writeInt32LE(index, 4);
       address.writeUInt8(6, 11);
       address.set(macToBytes(to), 12);

@@ -5,7 +5,7 @@ import { decideDhcp } from '../decide/offer.js';
 import { decideSecondLeg } from '../decide/proxy.js';
 import { selectSubnet } from '../decide/subnet.js';
 import type { Diagnosis } from '../domain/boot-session.js';
-import { contains, formatCidr, type Ipv4 } from '../domain/ipv4.js';
+import { contains, formatCidr, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { LeaseChange } from '../domain/lease.js';
 import type { DhcpMode, ServerIdentity, Subnet } from '../domain/site.js';
 import type { LeaseBook } from '../state/leases.js';
@@ -173,12 +173,22 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       ignore(facts, request, error.message);
       failed(error, link);
     });
+    if (endsIpv6Wait(exchange, step)) tellNoRouter(facts, link);
     counts.replied++;
     options.metrics?.count(wordOf(request), step.message);
     options.metrics?.took(performance.now() - began);
     // One line for an exchange: its end.
     if (step.message === 'offer') return;
     log.info({ machine: context.machine?.name, interface: link.name, ...data }, `${facts.mac}: ${step.text}`);
+  }
+
+  /** The boot goes on without it, only later. */
+  function tellNoRouter({ mac }: DhcpFacts, link: DhcpLink): void {
+    try {
+      link.tellNoRouter?.(mac);
+    } catch (error) {
+      failed(error, link);
+    }
   }
 
   function unanswered(facts: DhcpFacts, request: DhcpPacket, error: unknown): never {
@@ -322,6 +332,16 @@ interface Exchange {
   readonly link: DhcpLink;
   /** When it came, in milliseconds of `performance.now`. */
   readonly began: number;
+}
+
+/**
+ * iPXE waits 13 s for an IPv6 router where there is none, beside its DHCP and after it (docs/hardware.md). Its last answer from us is
+ * the moment to say so; machines behind a relay are not on our wire.
+ */
+function endsIpv6Wait({ facts, context, request }: Exchange, { message }: DhcpStep): boolean {
+  const { subnet } = context;
+  const last = subnet.mode === 'full' ? 'ack' : 'offer';
+  return subnet.ipv6Router === 'none' && facts.client === 'ipxe' && message === last && request.giaddr === UNSPECIFIED;
 }
 
 /** How clients on this subnet reach us: our address in it, else the configured one. */

@@ -4,7 +4,8 @@ import { networkInterfaces } from 'node:os';
 import type { ReplyPath } from '../decide/reply-path.js';
 import { unavailable } from '../domain/errors.js';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../domain/ipv4.js';
-import type { Mac } from '../domain/mac.js';
+import { type Mac, parseMac } from '../domain/mac.js';
+import { encodeNoRouter } from '../wire/router-advertisement.js';
 import { encodeUdpFrame } from '../wire/udp-frame.js';
 import { WireError } from '../wire/wire-error.js';
 import { openArpProbe } from './arp-probe.js';
@@ -30,6 +31,8 @@ export interface DhcpLink {
   answersPing?(address: Ipv4, milliseconds: number): Promise<boolean>;
   /** Who answers for an address on this wire, other than `asker`; absent: it cannot be asked. */
   ownerOf?(address: Ipv4, asker: Mac, milliseconds: number): Promise<Mac | undefined>;
+  /** Tells a machine on this wire that there is no IPv6 router; absent or without effect: it cannot be told. */
+  tellNoRouter?(to: Mac): void;
   close(): Promise<void>;
 }
 
@@ -44,6 +47,7 @@ export type OpenDhcpLink = (name: string, events: LinkEvents) => Promise<DhcpLin
 /** Opens UDP 67 on one interface. Throws `unavailable`: no such interface, no address on it, no right to the port, port in use. */
 export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   const addresses = addressesOf(name);
+  const ownMac = networkInterfaces()[name]?.find(({ family }) => family === 'IPv4')?.mac;
   const sender = openLinkSender(name);
   const arp = openArpProbe(name);
   const icmp = openIcmpProbe();
@@ -119,6 +123,9 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
       }
     },
     answersPing: (address, milliseconds) => icmp.answers(address, milliseconds),
+    tellNoRouter(to) {
+      if (ownMac !== undefined && fd >= 0) sender.send(encodeNoRouter(parseMac(ownMac), to), to);
+    },
     ownerOf: (address, asker, milliseconds) => arp.ownerOf(address, asker, milliseconds),
     async close() {
       arp.close();

@@ -42,6 +42,8 @@ export interface Subnet {
   /** Bytes: larger TFTP blocks do not come through to this subnet. */
   readonly tftpBlockSize?: number;
   readonly loader?: 'auto' | 'snponly' | 'ipxe' | 'shim';
+  /** `none`: the operator says that there is no IPv6 router, and iPXE is told so, which ends its waiting for one. Absent: nothing is said. */
+  readonly ipv6Router?: 'none';
   /** Machines that load something large at once; absent: `downloads.perSubnet`. */
   readonly downloads?: number;
 }

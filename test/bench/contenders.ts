@@ -13,7 +13,7 @@ const ANYBIOS = resolve('dist/cli/anybios.js');
 export interface Contender {
   readonly name: string;
   /** What is fetched is under these URLs. */
-  readonly urls: { readonly script: string; readonly initrd: string; readonly rootfs: string };
+  readonly urls: { readonly script: string; readonly kernel: string; readonly initrd: string; readonly rootfs: string };
   start(): Promise<readonly MeasuredServer[]>;
 }
 
@@ -21,7 +21,9 @@ export interface Contender {
 export function contenders(wire: BenchWire, folder: BenchFolder): ReadonlyMap<string, Contender> {
   const log = (name: string): string => join(folder.path, `${name}.log`);
   const http = `http://${SERVER_ADDRESS}`;
-  const plain = { script: `${http}/s.ipxe`, initrd: `${http}/initrd`, rootfs: `${http}/rootfs` };
+  const named = (name: string): string => `${http}/${name}`;
+  const plain = { script: named('s.ipxe'), kernel: named('kernel'), initrd: named('initrd'), rootfs: named('rootfs') };
+  const image = (name: 'kernel' | 'initrd' | 'rootfs'): string => named(`images/sha256/${folder.digest(name)}`);
   const start = async (name: string, command: readonly string[], answers: () => Promise<boolean>) => {
     const server = MeasuredServer.start(name, wire.server, command, log(name));
     try {
@@ -50,8 +52,9 @@ export function contenders(wire: BenchWire, folder: BenchFolder): ReadonlyMap<st
       name: 'anybios',
       urls: {
         script: `${http}/boot/ipxe/52-54-00-00-00-01`,
-        initrd: `${http}/images/sha256/${folder.digest('initrd')}`,
-        rootfs: `${http}/images/sha256/${folder.digest('rootfs')}`,
+        kernel: image('kernel'),
+        initrd: image('initrd'),
+        rootfs: image('rootfs'),
       },
       start: async () => [await startAnybios()],
     },

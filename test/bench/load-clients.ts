@@ -107,9 +107,14 @@ export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string
         const r = await own('storm-load', ...common, '--rootfs', urls.rootfs);
         return { rate: Number(r.last), failed: Number(r.failed), bytes: Number(r.bytes), p99: Number(r.p99) };
       }
-      const follow = ['--ramp', '1', '--script', 'dhcp', '--follow-script', '--expect', '#!ipxe', '--os-dhcp'];
-      const rootfs = ['--rootfs', new URL(urls.rootfs).pathname, '--ref-boot', file('boot.efi')];
-      const r = await external(program, ...common, ...follow, ...rootfs);
+      const steps = ['--ramp', '1', '--script', 'dhcp', '--expect', '#!ipxe', '--os-dhcp'];
+      const files = (['kernel', 'initrd', 'rootfs'] as const).flatMap((name) => [
+        `--${name}`,
+        new URL(urls[name]).pathname,
+        `--ref-${name}`,
+        file(name),
+      ]);
+      const r = await external(program, ...common, ...steps, ...files, '--ref-boot', file('boot.efi'));
       return { rate: Number(r.last_s), failed: Number(r.fail), bytes: Number(r.bytes) };
     },
   };
