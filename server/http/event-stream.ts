@@ -30,7 +30,7 @@ export interface StreamOptions {
 /** Live events that may wait for one client; they are the same objects for all of them. */
 const WAITING = 500;
 /** What one reading of the store brings: objects of this client alone, which it keeps as long as it takes nothing. */
-const READ = 50;
+const READ = 20;
 
 /**
  * Server-sent events (HTML standard, 9.2). A client is a cursor into the durable list of events. While it keeps up, events go
