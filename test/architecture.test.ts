@@ -16,6 +16,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   native: ['domain'],
   store: ['domain'],
   images: ['domain', 'boot/contract', 'native'],
+  rootfs: ['domain'],
   state: ['domain'],
   yaml: ['domain', 'wire'],
   desired: ['domain', 'state', 'yaml'],
@@ -26,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   http: ['domain', 'decide', 'state', 'boot', 'control', 'desired'],
   config: ['domain', 'wire', 'yaml'],
   lab: ['domain', 'config'],
-  cli: ['domain', 'lab', 'config', 'main', 'dhcp/probe', 'native/port-holders'],
+  cli: ['domain', 'lab', 'config', 'main', 'dhcp/probe', 'rootfs', 'native/port-holders'],
   main: ['*'],
   paths: [],
 };

@@ -3,6 +3,7 @@ import { connect } from './connection.js';
 import type { Io } from './io.js';
 import { type Style, styleFor } from './terminal/style.js';
 import { type Column, fieldLines, tableLines } from './terminal/table.js';
+import { TransferProgress } from './terminal/transfer-progress.js';
 
 /** Options that every command takes, before or after its name. */
 export interface GlobalOptions {
@@ -41,9 +42,11 @@ export class Cli {
     return this.io.stdout.isTTY === true ? (this.io.stdout.columns ?? 80) : undefined;
   }
 
-  /** True when progress may be drawn on standard error. */
-  get drawsProgress(): boolean {
-    return this.io.stderr.isTTY === true && !this.json && this.io.env.TERM !== 'dumb';
+  /** Shown on standard error: drawn on a terminal, lines elsewhere, nothing with --json. */
+  progress(label: string, total: number | undefined): TransferProgress {
+    const { stderr, env } = this.io;
+    const draws = stderr.isTTY === true && env.TERM !== 'dumb';
+    return new TransferProgress(stderr, this.json ? 'none' : draws ? 'drawn' : 'lines', label, total);
   }
 
   connect(): Promise<ApiClient> {

@@ -1,84 +1,67 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { Transform } from 'node:stream';
 import { z } from 'zod';
 import { AnybiosError, invalid } from '../domain/errors.js';
-import { IMAGE_PARTS, type ImageKind, type ImagePart } from '../domain/image.js';
+import type { ImagePart } from '../domain/image.js';
 import { readAnswer } from './api-schema.js';
 import type { Cli } from './cli.js';
 import type { ApiClient } from './client.js';
 import { unreadable } from './files.js';
-import { TransferProgress } from './terminal/transfer-progress.js';
-
-export interface ImportOptions {
-  readonly rootfs?: string;
-  readonly kernel?: string;
-  readonly initrd?: string;
-  readonly modules?: string;
-  readonly tag?: readonly string[];
-}
-
-/** Where each part comes from: a path, or `-` for standard input. */
-export interface ImportPlan {
-  readonly name: string;
-  /** Absent: made from the digests, so that the same files get the same version. */
-  readonly version: string | undefined;
-  readonly kind: ImageKind;
-  readonly parts: readonly { readonly part: ImagePart; readonly option: string; readonly path: string }[];
-}
+import { makeFromSource } from './image-from.js';
+import { type ImportOptions, type ImportPlan, isUrl, type PlannedPart, parseSize } from './image-plan.js';
+import { runImageTask } from './image-tasks.js';
 
 const storedSchema = z.object({ digest: z.string(), size: z.number() });
-const OPTION_OF: Readonly<Partial<Record<ImagePart, keyof ImportOptions>>> = {
-  rootfs: 'rootfs',
-  vmlinuz: 'kernel',
-  initrd: 'initrd',
-  modules: 'modules',
-};
+const DEFAULT_LIMIT = '16G';
 
-/** What the arguments ask for. Throws `invalid` naming the option that is missing or too much. */
-export function planImport(reference: string, options: ImportOptions): ImportPlan {
-  const [name = '', version, ...rest] = reference.split(':');
-  if (name === '' || version === '' || rest.length > 0) {
-    throw invalid(`"${reference}" is not an image`, { field: 'NAME', remedy: 'write NAME or NAME:VERSION' });
-  }
-  const isRootfs = options.rootfs !== undefined;
-  const isKernel = options.kernel ?? options.initrd ?? options.modules;
-  if (isRootfs === (isKernel !== undefined)) {
-    throw invalid('say what to import', {
-      remedy: 'either --rootfs FILE, or --kernel VMLINUZ --initrd FILE --modules FILE',
-    });
-  }
-  const kind: ImageKind = isRootfs ? 'rootfs' : 'kernel';
-  const parts = IMAGE_PARTS[kind].map((part) => {
-    const option = OPTION_OF[part] ?? 'rootfs';
-    const path = options[option];
-    if (typeof path !== 'string') {
-      throw invalid(`a ${kind} image needs --${option}`, {
-        field: `--${option}`,
-        remedy: 'a kernel image is one version of three files: --kernel, --initrd and --modules',
-      });
-    }
-    if (path === '-' && kind !== 'rootfs') {
-      throw invalid('only --rootfs can come from standard input', { field: `--${option}`, remedy: 'name a file' });
-    }
-    return { part, option: `--${option}`, path };
-  });
-  return { name, version, kind, parts };
+interface Sent {
+  readonly digest: string;
+  /** Where it came from, for people. */
+  readonly source: string;
 }
 
-/** Uploads what the server does not have yet, then makes the version; returns the server's answer. */
-export async function importImage(cli: Cli, plan: ImportPlan, tags: readonly string[] | undefined): Promise<unknown> {
+/** Sends what the server does not have yet, then makes the version; returns the server's answer, with what is in it if it was made here. */
+export async function importImage(cli: Cli, plan: ImportPlan, options: ImportOptions): Promise<unknown> {
+  const maxBytes = parseSize(options.maxSize ?? DEFAULT_LIMIT, '--max-size');
   const api = await cli.connect();
   // Asked before gigabytes are sent: is the server there, and is the token good?
   await api.get('/images', { name: plan.name });
   const files: Partial<Record<ImagePart, string>> = {};
-  for (const { part, option, path } of plan.parts) {
-    files[part] = path === '-' ? await sendStdin(cli, api, part) : await sendFile(cli, api, part, option, path);
+  const sources: string[] = [];
+  let contents: object | undefined;
+  if (plan.from !== undefined) {
+    await makeFromSource(
+      cli,
+      plan.from,
+      options,
+      maxBytes,
+      async ({ path, source, facts, capabilities, droppedDevices }) => {
+        files.rootfs = (await sendFile(cli, api, { part: 'rootfs', option: '--from', path }, plan.expected)).digest;
+        sources.push(source);
+        contents = { ...facts, capabilities, droppedDevices };
+      },
+    );
+  }
+  for (const part of plan.parts) {
+    const sent = await send(cli, api, part, plan.expected, maxBytes);
+    files[part.part] = sent.digest;
+    sources.push(sent.source);
   }
   const version = plan.version ?? versionOf(Object.values(files));
-  return api.request('PUT', `/images/${encodeURIComponent(plan.name)}/${encodeURIComponent(version)}`, {
-    json: { kind: plan.kind, files, ...(tags === undefined ? {} : { tags }) },
+  const { tag } = options;
+  const path = `/images/${encodeURIComponent(plan.name)}/${encodeURIComponent(version)}`;
+  const answer = await api.request('PUT', path, {
+    json: {
+      kind: plan.kind,
+      files,
+      source: sources.join(', ').slice(0, 1000),
+      ...(tag === undefined ? {} : { tags: tag }),
+    },
   });
+  // With --json this is the only place that tells of setuid programs.
+  return contents === undefined || typeof answer !== 'object' ? answer : { ...answer, contents };
 }
 
 /** 12 hex digits: enough to tell versions of one name apart, short enough to type. */
@@ -88,24 +71,50 @@ function versionOf(digests: readonly string[]): string {
   return createHash('sha256').update(digests.join('\n')).digest('hex').slice(0, 12);
 }
 
-async function sendFile(cli: Cli, api: ApiClient, part: ImagePart, option: string, path: string): Promise<string> {
+async function send(
+  cli: Cli,
+  api: ApiClient,
+  planned: PlannedPart,
+  expected: string | undefined,
+  maxBytes: number,
+): Promise<Sent> {
+  const { part, path } = planned;
+  if (path === '-')
+    return { digest: await upload(cli, api, part, cli.io.stdin, undefined, expected), source: 'a pipe' };
+  if (!isUrl(path)) return await sendFile(cli, api, planned, expected);
+  const body = { url: path, maxBytes, ...(expected === undefined ? {} : { digest: expected }) };
+  const { fetched } = await runImageTask(cli, api, '/image-fetches', body, `${part} downloading`);
+  if (fetched === undefined) throw new AnybiosError('internal', 'the server tells nothing of the download');
+  cli.note(`${part}: the server downloaded ${fetched.url} from ${fetched.address}`);
+  return { digest: fetched.digest, source: fetched.url };
+}
+
+async function sendFile(
+  cli: Cli,
+  api: ApiClient,
+  { part, option, path }: PlannedPart,
+  expected: string | undefined,
+): Promise<Sent> {
   const file = await openFile(path, option);
   try {
     const { size } = await file.stat();
     const digest = await digestOf(cli, file, part, size);
+    if (expected !== undefined && digest !== expected) {
+      throw invalid(`the sha256 of ${path} is ${digest}, not ${expected}`, {
+        field: '--sha256',
+        remedy: 'get the file again, or give the digest of this one',
+      });
+    }
+    const source = basename(path);
     if (await isStored(api, digest)) {
       cli.note(`${part}: the server has this file already`);
-      return digest;
+      return { digest, source };
     }
-    const source = file.createReadStream({ start: 0, autoClose: false, highWaterMark: 1 << 20 });
-    return await upload(cli, api, part, source, size, digest);
+    const stream = file.createReadStream({ start: 0, autoClose: false, highWaterMark: 1 << 20 });
+    return { digest: await upload(cli, api, part, stream, size, digest), source };
   } finally {
     await file.close();
   }
-}
-
-function sendStdin(cli: Cli, api: ApiClient, part: ImagePart): Promise<string> {
-  return upload(cli, api, part, cli.io.stdin, undefined, undefined);
 }
 
 async function upload(
@@ -116,7 +125,7 @@ async function upload(
   bytes: number | undefined,
   digest: string | undefined,
 ): Promise<string> {
-  const progress = new TransferProgress(cli.drawsProgress ? cli.io.stderr : undefined, `${part} sending`, bytes);
+  const progress = cli.progress(`${part} sending`, bytes);
   const counted = source.pipe(
     new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -132,7 +141,7 @@ async function upload(
 }
 
 async function digestOf(cli: Cli, file: FileHandle, part: ImagePart, size: number): Promise<string> {
-  const progress = new TransferProgress(cli.drawsProgress ? cli.io.stderr : undefined, `${part} reading`, size);
+  const progress = cli.progress(`${part} reading`, size);
   const hash = createHash('sha256');
   for await (const chunk of file.createReadStream({ start: 0, autoClose: false, highWaterMark: 1 << 20 })) {
     const bytes = chunk as Buffer;
@@ -162,5 +171,6 @@ async function openFile(path: string, option: string): Promise<FileHandle> {
   }
   if ((await file.stat()).isFile()) return file;
   await file.close();
-  throw invalid(`${path} is not a file`, { field: option, remedy: 'name a squashfs file, or "-" for a pipe' });
+  const remedy = option === '--rootfs' ? 'name a squashfs file, "-" for a pipe, or --from FOLDER' : 'name a file';
+  throw invalid(`${path} is not a file`, { field: option, remedy });
 }

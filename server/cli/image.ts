@@ -1,72 +1,47 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { invalid } from '../domain/errors.js';
 import { readAnswer } from './api-schema.js';
 import type { Cli } from './cli.js';
 import { withExamples } from './examples.js';
-import { type ImportOptions, importImage, planImport } from './image-import.js';
-import { listAll } from './paging.js';
-import { formatAge, formatBytes } from './terminal/units.js';
-
-const imageSchema = z.object({
-  name: z.string(),
-  version: z.string(),
-  kind: z.string(),
-  tags: z.array(z.string()),
-  files: z.array(z.object({ part: z.string(), digest: z.string(), size: z.number() })),
-  createdAt: z.iso.datetime().transform((text) => Date.parse(text)),
-});
+import { importImage } from './image-import.js';
+import { imageSchema, registerImageList } from './image-list.js';
+import { type ImportOptions, planImport } from './image-plan.js';
+import { registerImageTag } from './image-tag.js';
+import { registerImageUpkeep } from './image-upkeep.js';
 
 /** `anybios image …` */
 export function registerImage(program: Command, cli: Cli): void {
-  const image = program.command('image').description('images: kernels and root file systems');
+  const image = program.command('image').description('images: kernels, root file systems, disks');
   withExamples(image, [['which images are there', 'image list']]);
+  registerImageList(image, cli);
+  registerImageImport(image, cli);
+  registerImageTag(image, cli);
+  registerImageUpkeep(image, cli);
+}
 
-  withExamples(
-    image
-      .command('list')
-      .description('list every version of every image')
-      .option('--name <name>', 'only versions of this name')
-      .action(async (options: { name?: string }) => {
-        const listing = await listAll(await cli.connect(), '/images', imageSchema, {
-          query: options,
-          readRows: !cli.json,
-        });
-        const now = Date.now();
-        cli.printTable(
-          listing.items,
-          listing.rows,
-          [
-            { title: 'IMAGE', value: (row) => row.name },
-            { title: 'VERSION', value: (row) => row.version, elastic: true },
-            { title: 'KIND', value: (row) => row.kind },
-            { title: 'TAGS', value: (row) => row.tags.join(', ') },
-            { title: 'SIZE', value: (row) => formatBytes(row.files.reduce((sum, f) => sum + f.size, 0)), right: true },
-            {
-              title: 'FILES',
-              value: (row) => row.files.map((f) => `${f.part} ${f.digest.slice(0, 12)}`).join(', '),
-              elastic: true,
-            },
-            { title: 'IMPORTED', value: (row) => formatAge(row.createdAt, now) },
-          ],
-          'no images',
-        );
-      }),
-    [['all images', 'image list']],
-  );
-
+function registerImageImport(image: Command, cli: Cli): void {
   withExamples(
     image
       .command('import')
-      .description('import a root file system (squashfs), or a kernel with initrd and modules')
+      .description('import a root file system, a disk, or a kernel with initrd and modules')
       .argument('<image>', 'NAME or NAME:VERSION; the version is made from the content if left out')
-      .option('--rootfs <file>', 'root file system, "-" for standard input')
-      .option('--kernel <file>', 'kernel (vmlinuz)')
+      .option(
+        '--from <source>',
+        'make a root file system of: a folder, tar, squashfs, "-", oci:FOLDER[:TAG], docker-archive:FILE, docker://HOST/NAME:TAG',
+      )
+      .option('--rootfs <file>', 'root file system (squashfs) as it is: a file, a URL, "-" for standard input')
+      .option('--disk <file>', 'disk of a VM: a file, a URL, "-"')
+      .option('--kernel <file>', 'kernel (vmlinuz): a file or a URL')
       .option('--initrd <file>', 'initrd with stage 1')
       .option('--modules <file>', 'modules of the kernel (squashfs)')
       .option('--tag <tag...>', 'tags of this version; the first version of a name becomes "stable" by itself')
+      .option('--sha256 <hex>', 'the expected digest of the file; other bytes are refused')
+      .option('--max-size <size>', 'refuse more than this, unpacked with --from (default: 16G)')
+      .option('--timeout <time>', 'for --from: give up after this (default: 1h)')
+      .option('--arch <arch>', 'for --from docker:// and oci: (default: amd64)')
+      .option('--plain-http', 'for --from docker://: a registry without TLS (not needed on loopback)')
+      .option('--keep-devices', 'for --from: keep device files')
       .action(async (reference: string, options: ImportOptions) => {
-        const answer = await importImage(cli, planImport(reference, options), options.tag);
+        const answer = await importImage(cli, planImport(reference, options), options);
         cli.print(answer, () => {
           const made = readAnswer(imageSchema, answer, 'image');
           const tags = made.tags.length === 0 ? '' : ` (${made.tags.join(', ')})`;
@@ -74,49 +49,12 @@ export function registerImage(program: Command, cli: Cli): void {
         });
       }),
     [
-      ['a template for systems', 'image import web:2 --rootfs web.squashfs'],
-      ['from a pipe', 'image import web:3 --rootfs - < web.squashfs'],
+      ['from a registry', 'image import debian:12 --from docker://localhost:5000/debian:12'],
+      ['a folder, a tar', 'image import web:2 --from ./rootfs'],
+      ['what docker export writes', 'image import web:3 --from - < web.tar'],
+      ['an OCI layout', 'image import web:4 --from oci:./layout:latest --tag stable'],
+      ['a squashfs from a URL', 'image import web:5 --rootfs https://example.org/web.squashfs --sha256 HEX'],
       ['a kernel', 'image import kernel:6.1 --kernel vmlinuz --initrd initrd.img --modules modules.squashfs'],
     ],
   );
-
-  withExamples(
-    image
-      .command('tag')
-      .description('move a tag to a version; "stable" is what a bare name means')
-      .argument('<image>', 'NAME:VERSION')
-      .argument('<tag>', 'the tag')
-      .action(async (reference: string, tag: string) => {
-        const { name, version } = versionOf(reference);
-        const path = `/images/${encodeURIComponent(name)}/tags/${encodeURIComponent(tag)}`;
-        const answer = await (await cli.connect()).request('PUT', path, { json: { version } });
-        cli.print(answer, () => [`${name}:${tag} is version ${version} now`]);
-      }),
-    [['roll back', 'image tag web:2 stable']],
-  );
-
-  withExamples(
-    image
-      .command('remove')
-      .description('remove a version that nothing uses, with its files')
-      .argument('<image>', 'NAME:VERSION')
-      .action(async (reference: string) => {
-        const { name, version } = versionOf(reference);
-        const path = `/images/${encodeURIComponent(name)}/${encodeURIComponent(version)}`;
-        await (await cli.connect()).request('DELETE', path);
-        cli.print({ removed: reference }, () => [`${reference} is removed`]);
-      }),
-    [['one version', 'image remove web:2']],
-  );
-}
-
-function versionOf(reference: string): { readonly name: string; readonly version: string } {
-  const [name = '', version = '', ...rest] = reference.split(':');
-  if (name === '' || version === '' || rest.length > 0) {
-    throw invalid(`"${reference}" is not a version of an image`, {
-      field: 'NAME:VERSION',
-      remedy: 'write NAME:VERSION, as "anybios image list" shows them',
-    });
-  }
-  return { name, version };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { planImport } from '../../server/cli/image-import.js';
+import { planImport } from '../../server/cli/image-plan.js';
 
 test('a root file system, with and without a version', () => {
   expect(planImport('web:2', { rootfs: 'web.squashfs' })).toEqual({

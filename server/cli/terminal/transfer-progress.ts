@@ -2,43 +2,65 @@ import { LiveScreen, type TerminalStream } from './live-screen.js';
 import { transferLine } from './transfer-line.js';
 
 const REDRAW_MS = 100;
+/** In a log file, one line for each of these is enough to see that it goes on. */
+const LINE_MS = 5000;
+const LINE_WIDTH = 120;
 
-/** The progress of one transfer, redrawn in place on a terminal; draws nothing without one. */
+/** `drawn`: redrawn in place; `lines`: a plain line now and then, none of what is over at once; `none`: not told. */
+export type ProgressForm = 'drawn' | 'lines' | 'none';
+
+/** The progress of one transfer: bytes, rate, and how long it will take. */
 export class TransferProgress {
+  readonly #stream: TerminalStream;
+  readonly #form: ProgressForm;
   readonly #screen: LiveScreen | undefined;
-  readonly #label: string;
-  readonly #total: number | undefined;
   readonly #startedAt = performance.now();
-  #drawnAt = Number.NEGATIVE_INFINITY;
+  #label: string;
+  #total: number | undefined;
+  #shownAt: number;
   #bytes = 0;
+  #lines = 0;
 
-  constructor(stream: TerminalStream | undefined, label: string, total: number | undefined) {
-    this.#screen = stream === undefined ? undefined : new LiveScreen(stream);
+  constructor(stream: TerminalStream, form: ProgressForm, label: string, total: number | undefined) {
+    this.#stream = stream;
+    this.#form = form;
+    this.#screen = form === 'drawn' ? new LiveScreen(stream) : undefined;
     this.#label = label;
     this.#total = total;
+    this.#shownAt = form === 'drawn' ? Number.NEGATIVE_INFINITY : performance.now();
   }
 
   add(bytes: number): void {
-    this.#bytes += bytes;
+    this.set(this.#bytes + bytes);
+  }
+
+  /** Bytes done in all; label and total may become known on the way. */
+  set(bytes: number, total = this.#total, label = this.#label): void {
+    this.#bytes = bytes;
+    this.#total = total;
+    this.#label = label;
     const now = performance.now();
-    if (now - this.#drawnAt < REDRAW_MS) return;
-    this.#drawnAt = now;
-    this.#draw(now);
+    if (now - this.#shownAt < (this.#screen === undefined ? LINE_MS : REDRAW_MS)) return;
+    this.#show(now);
   }
 
-  /** Draws the last state; call it once at the end. */
+  /** Shows the last state; call it once at the end. */
   end(): void {
-    this.#draw(performance.now());
+    if (this.#screen !== undefined || this.#lines > 0) this.#show(performance.now());
   }
 
-  #draw(now: number): void {
-    if (this.#screen === undefined) return;
+  #show(now: number): void {
+    this.#shownAt = now;
     const transfer = {
       label: this.#label,
       bytes: this.#bytes,
       total: this.#total,
       elapsedMs: now - this.#startedAt,
     };
-    this.#screen.draw([transferLine(transfer, this.#screen.width)]);
+    if (this.#screen !== undefined) this.#screen.draw([transferLine(transfer, this.#screen.width)]);
+    else if (this.#form === 'lines') {
+      this.#lines += 1;
+      this.#stream.write(`${transferLine(transfer, LINE_WIDTH)}\n`);
+    }
   }
 }
