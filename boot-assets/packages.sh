@@ -33,7 +33,7 @@ make
 python3
 '
 
-# What the tests add: real clients, a rival DHCP server, a browser, a packet capture, the checker of shell scripts.
+# What the tests add: real clients, a registry and the programs that read images from it, a rival DHCP server, a browser, a packet capture, the checker of shell scripts.
 # shellcheck disable=SC2034
 packages_test='
 atftp
@@ -42,6 +42,7 @@ curl
 dhcpcd-base
 dnsmasq-base
 docker-compose
+docker-registry
 isc-dhcp-client
 isc-dhcp-relay
 kea-admin
@@ -51,16 +52,9 @@ nginx-light
 nmap
 openssh-server
 shellcheck
+skopeo
 tcpdump
 tftp-hpa
 udhcpc
-'
-
-# What npm run bench adds: the servers beside which anybios is measured, and a load client. The TFTP daemons are not here: both
-# want UDP 69 as soon as they are installed, so the bench unpacks them for itself.
-# shellcheck disable=SC2034
-packages_bench='
-nginx-light
-procps
-wrk
+umoci
 '

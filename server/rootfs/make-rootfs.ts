@@ -45,22 +45,12 @@ export interface MadeRootfs {
 /** More would not fit into a command line with their names, and no root file system has them. */
 const DEVICES_LIMIT = 1000;
 /** The same input gives the same bytes: the file system carries no time of its own, files carry theirs. */
-const SAME_ALWAYS = [
-  '-comp',
-  'zstd',
-  '-mkfs-time',
-  '0',
-  '-root-mode',
-  '755',
-  '-root-time',
-  '0',
-  '-quiet',
-  '-no-progress',
-];
+const SAME_ALWAYS = ['-comp', 'zstd', '-root-mode', '755', '-exit-on-error', '-quiet', '-no-progress'];
 
 /** Makes a squashfs of a root file system. Programs get their arguments as lists, and nothing of what is in the source is run. */
 export async function makeRootfs(source: RootfsSource, options: MakeOptions): Promise<MadeRootfs> {
-  const run: RunOptions = { env: options.env, signal: options.signal };
+  // One that is set for something else would change every time in the file.
+  const run: RunOptions = { env: { ...options.env, SOURCE_DATE_EPOCH: undefined }, signal: options.signal };
   switch (source.kind) {
     case 'folder':
       return await fromFolder(source.path, source.path, options, run);
@@ -123,9 +113,11 @@ async function fromTar(
   const dropped = options.keepDevices ? [] : found.devices;
   if (dropped.length > DEVICES_LIMIT) throw invalid(`${shown} holds ${dropped.length} device files`);
   const out = `${options.dir}/rootfs.squashfs`;
+  // sqfstar 4.5 gives the root folder the time of now, whatever its options say; this is the latest time that it writes.
+  const env = { ...run.env, SOURCE_DATE_EPOCH: String(found.newest) };
   // sqfstar never unpacks, so owners need no root, and no name in the archive can reach a file of this computer.
   await readArchive(path, kind, 'packing', options, run, (archive) =>
-    runProgram('sqfstar', [...SAME_ALWAYS, '-exit-on-error', out, ...dropped], { ...run, stdin: archive }),
+    runProgram('sqfstar', [...SAME_ALWAYS, out, ...dropped], { ...run, env, stdin: archive }),
   );
   return await made(out, shown, found.capabilities, dropped, run);
 }
@@ -156,7 +148,8 @@ async function fromFolder(folder: string, shown: string, options: MakeOptions, r
     }, 250);
   };
   try {
-    const args = [folder, out, '-noappend', '-one-file-system', '-exit-on-error', ...SAME_ALWAYS, '-ef', excluded];
+    const times = ['-mkfs-time', '0', '-root-time', '0'];
+    const args = [folder, out, '-noappend', '-one-file-system', ...SAME_ALWAYS, ...times, '-ef', excluded];
     await runProgram('mksquashfs', args, { ...run, started });
   } finally {
     clearInterval(watch);

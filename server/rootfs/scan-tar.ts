@@ -12,12 +12,16 @@ export interface TarFacts {
   readonly devices: readonly string[];
   /** Paths of files with capabilities. */
   readonly capabilities: readonly string[];
+  /** The newest time of a file, in seconds since 1970. */
+  readonly newest: number;
   /** Names at the top. */
   readonly top: ReadonlySet<string>;
 }
 
 /** A root file system has some hundred thousand. */
 const ENTRIES_LIMIT = 2_000_000;
+/** A squashfs has 32 bits for a time. */
+const LATEST = 0xffff_ffff;
 
 /**
  * Reads an archive to its end and unpacks nothing. Rejects with `invalid` for one that would write outside its folder (`..`, absolute
@@ -55,6 +59,7 @@ class TarScan implements TarFacts {
   readonly top = new Set<string>();
   entries = 0;
   bytes = 0;
+  newest = 0;
   readonly #what: string;
   readonly #maxBytes: number;
   /** What a later entry must not lie below. */
@@ -70,6 +75,8 @@ class TarScan implements TarFacts {
     const name = this.#inside(header.name);
     this.entries += 1;
     this.bytes += size;
+    const seconds = Math.floor((header.mtime?.getTime() ?? 0) / 1000);
+    if (seconds > this.newest && seconds <= LATEST) this.newest = seconds;
     if (this.entries > ENTRIES_LIMIT) throw this.#refuse(`has more than ${ENTRIES_LIMIT} entries`);
     if (this.bytes > this.#maxBytes) throw tooLarge(this.#what, this.#maxBytes);
     if (name === '') return;
