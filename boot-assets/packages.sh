@@ -58,3 +58,12 @@ tftp-hpa
 udhcpc
 umoci
 '
+
+# What npm run bench adds: the servers beside which anybios is measured, and a load client. The TFTP daemons are not here: both
+# want UDP 69 as soon as they are installed, so the bench unpacks them for itself.
+# shellcheck disable=SC2034
+packages_bench='
+nginx-light
+procps
+wrk
+'
