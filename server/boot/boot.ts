@@ -84,7 +84,9 @@ export class Boot implements DhcpBoot, FileBoot {
   senderOf(facts: DhcpFacts): Sender {
     const machine = this.#senders.machineOf(facts);
     const assignment = this.#planner.assignment(facts.mac, machine);
-    return { machine, role: assignment.kind === 'role' ? assignment.role : undefined, assignment };
+    const role = assignment.kind === 'role' ? assignment.role : undefined;
+    const impostorOf = machine === undefined ? this.#senders.impostorOf(facts.mac) : undefined;
+    return { machine, ...(impostorOf === undefined ? {} : { impostorOf }), role, assignment };
   }
 
   bootOffer(facts: DhcpFacts, subnet: BootSubnet, sender = this.senderOf(facts)): BootOffer {

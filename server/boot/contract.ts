@@ -67,6 +67,8 @@ export type BootSubnet = Pick<Subnet, 'mode' | 'loader' | 'bootFiles'>;
 export interface Sender {
   /** undefined = unknown. */
   readonly machine: Machine | undefined;
+  /** The machine whose MAC it uses although that is pinned to another port. */
+  readonly impostorOf?: string | undefined;
   /** Whose DHCP options it gets; undefined = none. */
   readonly role: Role | undefined;
   readonly assignment: Assignment;

@@ -12,6 +12,38 @@ const PART = 64;
 
 /** Warnings that belong to no boot, each second: a flood must not push the boots' own events out of the store. */
 const LOOSE_WARNINGS = 20;
+/** The same for whatever else machines cause that nobody knows: MACs are easy to make up. */
+const STRANGERS_EVENTS = 500;
+const MACHINE_SIDE: ReadonlySet<NewEvent['source']> = new Set(['dhcp', 'tftp', 'http']);
+
+/** So many in each second of the clock. */
+class PerSecond {
+  readonly #most: number;
+  #second = 0;
+  #count = 0;
+  #leftOut = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** How many were left out since the last one that was let through; `none` = this one is left out. `at`: epoch ms. */
+  take(at: number): number | 'none' {
+    const second = Math.floor(at / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#count = 0;
+    }
+    this.#count++;
+    if (this.#count > this.#most) {
+      this.#leftOut++;
+      return 'none';
+    }
+    const leftOut = this.#leftOut;
+    this.#leftOut = 0;
+    return leftOut;
+  }
+}
 
 /** Takes events from anywhere without making the caller wait, writes them in order, and tells subscribers once they are durable. */
 export class EventLog {
@@ -20,9 +52,8 @@ export class EventLog {
   readonly #clock: () => number;
   readonly #listeners = new Set<(event: BootEvent) => void>();
   #queue: NewEvent[] = [];
-  #looseSecond = 0;
-  #loose = 0;
-  #leftOut = 0;
+  readonly #warnings = new PerSecond(LOOSE_WARNINGS);
+  readonly #strangers = new PerSecond(STRANGERS_EVENTS);
   #writing: Promise<void> | undefined;
 
   constructor(store: Pick<Store, 'appendEvents'>, log: BootLog, clock: () => number) {
@@ -32,27 +63,22 @@ export class EventLog {
   }
 
   /**
-   * Stamps the time. A failing store loses events, not boots: it is logged as an error with the count. Warnings outside a boot
-   * session (refused files, malformed packets) are limited; the next one tells how many were left out.
+   * Stamps the time. A failing store loses events, not boots: it is logged as an error with the count. What strangers cause is
+   * limited; the next event of its kind tells how many were left out.
    */
   record(event: Omit<NewEvent, 'at'>): void {
     const at = this.#clock();
-    if (event.session === undefined && event.level === 'warning') {
-      const second = Math.floor(at / 1000);
-      if (second !== this.#looseSecond) {
-        this.#looseSecond = second;
-        this.#loose = 0;
-      }
-      this.#loose += 1;
-      if (this.#loose > LOOSE_WARNINGS) {
-        this.#leftOut += 1;
-        return;
-      }
-      const leftOut = this.#leftOut === 0 ? {} : { leftOut: this.#leftOut };
-      this.#leftOut = 0;
-      this.#queue.push({ at, ...event, data: { ...event.data, ...leftOut } });
-    } else this.#queue.push({ at, ...event });
+    const leftOut = this.#limitOf(event)?.take(at) ?? 0;
+    if (leftOut === 'none') return;
+    this.#queue.push({ at, ...event, ...(leftOut > 0 ? { data: { ...event.data, leftOut } } : {}) });
     this.#writing ??= this.#write();
+  }
+
+  #limitOf({ session, machine, mac, level, source }: Omit<NewEvent, 'at'>): PerSecond | undefined {
+    // What DHCP sums up without a MAC (pools, floods, other servers) limits itself, and must be heard in a flood above all.
+    if (source === 'dhcp' && mac === undefined) return undefined;
+    if (session === undefined && level === 'warning') return this.#warnings;
+    return machine === undefined && MACHINE_SIDE.has(source) ? this.#strangers : undefined;
   }
 
   subscribe(listener: (event: BootEvent) => void): () => void {

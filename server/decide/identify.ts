@@ -19,7 +19,7 @@ export type Evidence = Pick<DhcpFacts, 'mac'> &
 /**
  * The machine that a packet comes from. The port it is plugged into (option 82) is the strongest evidence, because the machine
  * cannot choose it; then MAC; then SMBIOS UUID and client id, for machines that list no MAC. A machine that is pinned to a port is told by that port alone: its MAC or
- * UUID from elsewhere is somebody else's. Only a renewal is spared, since it goes straight to the server without a relay.
+ * UUID from elsewhere is somebody else's. Only a renewal that names no port is spared: it goes straight to the server.
  */
 export function identify(evidence: Evidence, index: MachineIndex): Machine | undefined {
   const { mac, uuid, clientId, relay } = evidence;
@@ -36,5 +36,5 @@ export function identify(evidence: Evidence, index: MachineIndex): Machine | und
     withoutMacs(clientId === undefined ? undefined : index.machineByClientId(clientId));
   if (found?.relay === undefined || relayKey(found.relay) === undefined) return found;
   const isPacket = evidence.client !== undefined;
-  return isPacket && evidence.renewing !== true ? undefined : found;
+  return isPacket && (evidence.renewing !== true || relay !== undefined) ? undefined : found;
 }

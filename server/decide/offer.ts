@@ -17,6 +17,8 @@ import {
 } from './lease.js';
 import { decideProxy } from './proxy.js';
 
+const LONGEST_CLIENT_ID = 255;
+
 /** What to do with one packet of a client (RFC 2131, section 4.3). Pure: reads `context`, changes nothing. */
 export function decideDhcp(request: DhcpPacket, context: DhcpContext): DhcpDecision {
   const { subnet } = context;
@@ -131,7 +133,8 @@ function grantOrRefuse(request: DhcpPacket, context: DhcpContext, address: Ipv4,
   if (refusal !== undefined) return refuse(request, context, refusal.reason);
   const clientId = request.options.get(61);
   const lease = grantedLease(subject, address, {
-    clientId: clientId === undefined ? undefined : hex(clientId),
+    // One option's worth: a longer one (RFC 3396) is kept in memory and on disk for every lease, and tells no more.
+    clientId: clientId === undefined || clientId.length > LONGEST_CLIENT_ID ? undefined : hex(clientId),
     hostname: context.facts.hostname,
   });
   return {

@@ -15,6 +15,8 @@ type Owner = Mac | 'unknown';
 const NO_MAC = '00:00:00:00:00:00' as Mac;
 /** A wire on which so many addresses in a row are taken is no wire to give addresses on. */
 const MOST_PROBES = 3;
+/** A flood of DISCOVERs must not become one of ARP, which every machine of the wire has to read. */
+const MOST_AT_ONCE = 128;
 
 /**
  * Looks for the owner of a new address before it is offered (`probe` of the subnet): by ARP on the server's own wires, by ICMP
@@ -23,6 +25,7 @@ const MOST_PROBES = 3;
 export class NewAddresses {
   readonly #boot: Pick<DhcpBoot, 'step' | 'senderOf'>;
   readonly #leases: LeaseBook;
+  #looking = 0;
   /** By address and NIC: a DISCOVER that is repeated waits for the same answer. */
   readonly #asked = new Map<string, { readonly at: number; readonly owner: Promise<Owner | undefined> }>();
 
@@ -47,6 +50,9 @@ export class NewAddresses {
       if (isHere) return await link.ownerOf?.(address, facts.mac, probeMs);
       return (await link.answersPing?.(address, probeMs)) === true ? 'unknown' : undefined;
     };
+    if (this.#looking >= MOST_AT_ONCE) {
+      return { kind: 'ignore', reason: `${MOST_AT_ONCE} addresses are being looked for already: it will ask again` };
+    }
     let decision = first;
     for (let probes = 0; probes < MOST_PROBES; probes++) {
       if (decision.kind !== 'reply' || decision.hold === undefined || decision.isNew !== true) return decision;
@@ -71,7 +77,8 @@ export class NewAddresses {
     const key = `${address} ${mac}`;
     const known = this.#asked.get(key);
     if (known !== undefined) return known.owner;
-    const owner = ask();
+    this.#looking++;
+    const owner = ask().finally(() => this.#looking--);
     this.#asked.set(key, { at: now, owner });
     return owner;
   }

@@ -205,6 +205,10 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   ): DhcpContext | string {
     const choice = selectSubnet(request, { subnets: site.subnets, interfaceAddresses: link.addresses, ownAddresses });
     if (choice.kind === 'none') return choice.reason;
+    if (sender.impostorOf !== undefined) {
+      // An ACK would open that machine's address at this port, in switches that filter by what they see of DHCP.
+      return `its MAC is the one of ${sender.impostorOf}, which is pinned to another port: nothing is given to it`;
+    }
     const { subnet } = choice;
     const serverId = relayWord(request)?.serverIdOverride ?? addressTowards(link, subnet, identity.address);
     return {

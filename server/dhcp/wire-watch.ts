@@ -7,9 +7,12 @@ import type { DhcpMode } from '../domain/site.js';
 import { type DhcpPacket, decodePacket } from '../wire/dhcp/packet.js';
 import { WireError } from '../wire/wire-error.js';
 import { type HeardReply, type OpenReplyListener, openReplyListener, type ReplyListener } from './reply-listener.js';
+import { type BucketRate, TokenBuckets } from './token-buckets.js';
 
-/** Facts kept at most: whoever invents relays must not fill the memory. */
-const FACTS_LIMIT = 4096;
+/** Facts of a kind that are kept: whoever invents relays must not fill the memory, nor hide another server among them. */
+const FACTS_LIMIT = 512;
+/** Events of a kind: a real network has a few, and each once. */
+const NEWS: BucketRate = { perSecond: 0.1, burst: 64 };
 const HOUR_MS = 3600_000;
 /** Other servers are no emergency of milliseconds, and one system call a second costs nothing. */
 const POLL_MS = 1000;
@@ -38,6 +41,7 @@ export class WireWatch {
   readonly #listeners = new Map<string, ReplyListener>();
   #place: Pick<WirePlace, 'ownAddresses' | 'subnets'> = { ownAddresses: [], subnets: [] };
   #modes: ReadonlyMap<string, DhcpMode> = new Map();
+  readonly #news = new TokenBuckets<WireFact['kind']>(NEWS, 8);
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: WireWatchOptions) {
@@ -118,9 +122,11 @@ export class WireWatch {
     const key = `${fact.kind} ${fact.address} ${name}`;
     const now = this.#options.clock();
     const before = this.#seen.get(key);
-    if (before === undefined && this.#seen.size >= FACTS_LIMIT) return;
     const isRival = fact.kind === 'server' && mode === 'full';
     const isNews = before === undefined || (isRival && now - before.reportedAt >= HOUR_MS);
+    if (before === undefined) this.#makeRoom(fact.kind);
+    // The one heard last stands last.
+    this.#seen.delete(key);
     this.#seen.set(key, {
       kind: fact.kind,
       address: fact.address,
@@ -131,7 +137,7 @@ export class WireWatch {
       lastSeenAt: now,
       reportedAt: isNews ? now : before.reportedAt,
     });
-    if (!isNews) return;
+    if (!isNews || !this.#news.take(fact.kind, now)) return;
     const count = (before?.count ?? 0) + 1;
     const words = isRival
       ? `${fact.text}: two servers that give addresses disturb each other (turn one off, or use mode proxy here)`
@@ -142,6 +148,18 @@ export class WireWatch {
       interface: name,
       count: String(count),
     });
+  }
+
+  /** Forgets the one of this kind that was silent longest when there are too many. */
+  #makeRoom(kind: WireFact['kind']): void {
+    let oldest: string | undefined;
+    let count = 0;
+    for (const [key, fact] of this.#seen) {
+      if (fact.kind !== kind) continue;
+      oldest ??= key;
+      count++;
+    }
+    if (count >= FACTS_LIMIT && oldest !== undefined) this.#seen.delete(oldest);
   }
 
   /** The only word on VLANs that a host has: its own interface is one. */

@@ -8,6 +8,8 @@ export interface Hold {
   readonly mac: Mac;
   readonly since: number;
   readonly until: number;
+  /** Network address of its subnet. */
+  readonly subnet: Ipv4;
 }
 
 /** How long an OFFER keeps its address: PXE ROMs wait up to 32 s for offers, iPXE retries within that. */
@@ -17,6 +19,8 @@ export const HOLD_SECONDS = 60;
 export class Holds {
   readonly #holds = new Map<Ipv4, Hold>();
   readonly #byMac = new AddressesByMac();
+  /** By subnet, the oldest first: offers of one subnet cost the others nothing. */
+  readonly #bySubnet = new Map<Ipv4, Map<Ipv4, Hold>>();
   /** In the order of their ends, since all last equally long. */
   readonly #queue: Hold[] = [];
   #head = 0;
@@ -35,9 +39,12 @@ export class Holds {
   }
 
   /** The address must not be held by anybody. */
-  add(address: Ipv4, mac: Mac, now: number): void {
-    const hold: Hold = { address, mac, since: now, until: now + HOLD_SECONDS };
+  add(address: Ipv4, mac: Mac, now: number, subnet: Ipv4): void {
+    const hold: Hold = { address, mac, since: now, until: now + HOLD_SECONDS, subnet };
     this.#holds.set(address, hold);
+    const its = this.#bySubnet.get(subnet);
+    if (its === undefined) this.#bySubnet.set(subnet, new Map([[address, hold]]));
+    else its.set(address, hold);
     this.#byMac.add(mac, address);
     this.#queue.push(hold);
   }
@@ -47,6 +54,7 @@ export class Holds {
     const hold = this.#holds.get(address);
     if (hold === undefined) return false;
     this.#holds.delete(address);
+    this.#bySubnet.get(hold.subnet)?.delete(address);
     this.#byMac.remove(hold.mac, address);
     return true;
   }
@@ -69,11 +77,8 @@ export class Holds {
     }
   }
 
-  /** All that stand, the oldest first. */
-  *inOrder(): Iterable<Hold> {
-    for (let i = this.#head; i < this.#queue.length; i++) {
-      const hold = this.#queue[i];
-      if (hold !== undefined && this.#holds.get(hold.address) === hold) yield hold;
-    }
+  /** All of a subnet that stand, the oldest first. */
+  inOrder(subnet: Ipv4): Iterable<Hold> {
+    return this.#bySubnet.get(subnet)?.values() ?? [];
   }
 }

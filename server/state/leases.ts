@@ -1,5 +1,5 @@
 import { conflict } from '../domain/errors.js';
-import { broadcastOf, contains, formatIpv4, type Ipv4 } from '../domain/ipv4.js';
+import { broadcastOf, contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { Lease, LeaseChange } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
@@ -149,7 +149,7 @@ export class LeaseBook {
       if (this.#subnetOf(other) === this.#subnetOf(address)) this.#dropHold(other);
     }
     this.#dropHold(address);
-    this.#holds.add(address, mac, now);
+    this.#holds.add(address, mac, now, this.#subnetOf(address)?.cidr.network ?? UNSPECIFIED);
   }
 
   /**
@@ -267,7 +267,7 @@ export class LeaseBook {
   }
 
   #oldestHold(subnet: Subnet, now: number, known: boolean): Hold | undefined {
-    for (const hold of this.#holds.inOrder()) {
+    for (const hold of this.#holds.inOrder(subnet.cidr.network)) {
       const { address } = hold;
       if (!contains(subnet.cidr, address) || !this.inPool(address, known)) continue;
       const isInUse = this.#isLeased(address, now) && !this.#quarantined.has(address);

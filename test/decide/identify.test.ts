@@ -67,6 +67,10 @@ describe('which machine a packet comes from', () => {
       undefined,
     ],
     'the MAC of a pinned machine without a relay is a stranger': [packet('52:54:00:00:00:0b'), undefined],
+    'a renewal that comes from another port is a stranger': [
+      packet('52:54:00:00:00:0b', port('port9'), { ciaddr: ip('10.77.0.9') }),
+      undefined,
+    ],
     'a renewal of a pinned machine goes past the relay': [
       packet('52:54:00:00:00:0b', {}, { ciaddr: ip('10.77.0.9') }),
       'pinned',

@@ -207,6 +207,19 @@ describe('the lease is on disk before its ACK leaves (RFC 2131)', () => {
     await expect.poll(() => link.sent.at(1)?.packet.yiaddr).toBe(ip('10.77.0.101'));
   });
 
+  test('a machine that uses the MAC of one pinned to another port gets nothing, and the reason is told', async () => {
+    const { link, boot, server } = await start();
+    const senderOf = boot.senderOf.bind(boot);
+    boot.senderOf = (facts) => ({ ...senderOf(facts), impostorOf: 'node7' });
+    link.hear(discover);
+    link.hear(select);
+    await expect.poll(() => server.counts.ignored).toBe(2);
+    expect([link.sent, boot.steps.at(-1)?.text]).toEqual([
+      [],
+      'ignored: its MAC is the one of node7, which is pinned to another port: nothing is given to it',
+    ]);
+  });
+
   test('closing waits for the answer that is on its way, and hears nothing more', async () => {
     const store = new SlowStore();
     const { link, server } = await start(store);

@@ -175,6 +175,23 @@ describe('free addresses', () => {
     expect(next(NOW + 12)).toBe('10.77.0.101');
   });
 
+  test('offers of one subnet are not looked through for another', () => {
+    const net = subnet({ pools: [parseRange('10.77.0.100-10.77.0.100')] });
+    const other = subnet({ cidr: parseCidr('10.64.0.0/16'), pools: [parseRange('10.64.0.10-10.64.255.250')] });
+    const leases = new LeaseBook({
+      leases: [],
+      subnets: [net, other],
+      excluded: [],
+      reservedFor: () => undefined,
+      store: new MemoryLeases(),
+    });
+    for (let i = 0; i < 1000; i++) leases.hold((ip('10.64.0.10') + i) as Ipv4, mac(i), NOW);
+    leases.hold(FIRST, A, NOW + 1);
+    expect(leases.free(net, NOW + 2)).toBe(FIRST);
+    leases.hold(FIRST, B, NOW + 2);
+    expect([leases.free(net, NOW + 3), leases.holderOf(FIRST, NOW + 3)]).toEqual([FIRST, B]);
+  });
+
   test('one flooding NIC holds one address', () => {
     const { leases, net } = book({ pools: [parseRange('10.77.0.100-10.77.0.102')] });
     for (const address of ['10.77.0.100', '10.77.0.101', '10.77.0.102']) leases.hold(ip(address), A, NOW);

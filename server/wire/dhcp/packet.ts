@@ -201,6 +201,8 @@ export function clientMac(packet: DhcpPacket): Mac {
   if (mac === undefined) {
     throw new WireError('chaddr', `hardware type ${packet.htype} with ${packet.hlen} bytes is not Ethernet`);
   }
+  // Answers to a group address would go to everybody, and its lease to nobody.
+  if (((packet.chaddr[0] ?? 0) & 1) !== 0 || mac === NO_MAC) throw new WireError('chaddr', `${mac} is not a machine’s`);
   return mac;
 }
 
@@ -214,6 +216,7 @@ function latin1(bytes: Uint8Array): string {
 }
 
 const EMPTY = new Uint8Array(0);
+const NO_MAC = '00:00:00:00:00:00';
 
 function fromLatin1(text: string, field: string): Uint8Array {
   if (text === '') return EMPTY;

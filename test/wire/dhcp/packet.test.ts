@@ -148,6 +148,13 @@ describe('reading what clients send', () => {
   test('other hardware than Ethernet has no MAC', () => {
     expect(clientMac(discover)).toBe(MAC);
     expect(() => clientMac({ ...discover, htype: 32, hlen: 0 })).toThrow('hardware type 32 with 0 bytes');
+    const of = (...bytes: number[]) => ({
+      ...discover,
+      chaddr: Uint8Array.of(...bytes, ...new Array<number>(10).fill(0)),
+    });
+    expect(() => clientMac(of(255, 255, 255, 255, 255, 255))).toThrow('is not a machine’s');
+    expect(() => clientMac(of(1, 0, 94, 0, 0, 1))).toThrow('is not a machine’s');
+    expect(() => clientMac(of(0, 0, 0, 0, 0, 0))).toThrow('is not a machine’s');
   });
 });
 
