@@ -28,6 +28,7 @@ export class Claimants {
     const plan = this.#planner.plan(claim.mac, this.machineOf(claim), {
       address: session.address,
       session: session.id,
+      choice: session.choice,
     });
     if (plan.kind !== 'boot') throw notFound(plan.reason);
     return plan;

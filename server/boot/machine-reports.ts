@@ -1,3 +1,4 @@
+import { parseChoice } from '../decide/boot-menu.js';
 import { PART_FILES } from '../decide/boot-plan.js';
 import { HEARTBEAT_SECONDS } from '../decide/machine-status.js';
 import type { BootSession, BootStage, Claim } from '../domain/boot-session.js';
@@ -68,7 +69,8 @@ export class MachineReports {
     const { claim } = result;
     const session = sessions.resume(this.#deps.claimants.sessionOf(claim));
     const machine = this.#deps.claimants.machineOf(claim);
-    const plan = planner.plan(claim.mac, machine, { address: session.address, session: session.id });
+    const choice = parseChoice(lines.get('choice')?.[0]);
+    const plan = planner.plan(claim.mac, machine, { address: session.address, session: session.id, choice });
     if (plan.kind !== 'boot') {
       const reason = plan.reason;
       const diagnosis = (plan.kind === 'none' ? plan.diagnosis : undefined) ?? {
@@ -95,7 +97,13 @@ export class MachineReports {
     // Where another server gives the addresses, the OS may get another one than the firmware; the claim proves that it is ours.
     const moved = session.dhcpMode === 'proxy' ? { address } : {};
     const { images } = plan;
-    const claimed = sessions.step(session, { stage: 'stage1', claimedAt: this.#deps.clock(), images, ...moved });
+    const claimed = sessions.step(session, {
+      stage: 'stage1',
+      claimedAt: this.#deps.clock(),
+      ...(choice === undefined ? {} : { choice }),
+      images,
+      ...moved,
+    });
     if (!result.repeated)
       sessions.event(
         claimed,

@@ -1,5 +1,6 @@
 import { type Assignment, decideAssignment } from '../decide/assignment.js';
 import { type BootPlan, decideBootPlan } from '../decide/boot-plan.js';
+import type { BootChoice } from '../domain/boot-session.js';
 import type { DownloadLimits } from '../domain/download-limits.js';
 import { contains, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macDashed } from '../domain/mac.js';
@@ -71,6 +72,7 @@ export class Planner {
       readonly address?: Ipv4 | undefined;
       readonly session?: string | undefined;
       readonly nonce?: string | undefined;
+      readonly choice?: BootChoice | undefined;
     },
     assignment = this.assignment(mac, machine),
   ): BootPlan {
@@ -86,6 +88,7 @@ export class Planner {
       reserved: machine?.address !== undefined && machine.address === address,
       session: boot.session,
       nonce: boot.nonce,
+      choice: boot.choice,
       system: (name) => state.systems.get(name),
       image: (reference) => state.image(reference),
       subnetOf: (wanted) => this.subnetOf(wanted),

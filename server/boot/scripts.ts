@@ -38,7 +38,18 @@ export function scriptData(
           kernel: { ...plan.kernel, reference: plan.kernelReference },
           initrd: { ...plan.initrd },
           args: plan.args,
+          menu: menuData(plan.menu),
         }),
+  };
+}
+
+/** Milliseconds, as iPXE counts; undefined = no menu. */
+function menuData(menu: Extract<BootPlan, { kind: 'boot' }>['menu']): object | undefined {
+  if (menu === undefined) return undefined;
+  return {
+    default: menu.default,
+    milliseconds: menu.seconds * 1000,
+    entries: menu.entries.map((entry) => ({ ...entry })),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Diagnosis } from '../domain/boot-session.js';
+import type { BootChoice, Diagnosis } from '../domain/boot-session.js';
 import type { Digest } from '../domain/digest.js';
 import { AnybiosError } from '../domain/errors.js';
 import { type Image, type ImageFile, type ImagePart, versionKey } from '../domain/image.js';
@@ -7,6 +7,7 @@ import { type Mac, macDashed } from '../domain/mac.js';
 import type { ServerIdentity, Subnet } from '../domain/site.js';
 import type { System } from '../domain/system.js';
 import type { Assignment } from './assignment.js';
+import { bootMenu, choiceWord, chosenRole } from './boot-menu.js';
 import { fillParams, joinKernelArgs } from './kernel-args.js';
 import { type BootableSystem, planSystems } from './system-plan.js';
 
@@ -42,6 +43,8 @@ export type BootPlan =
       readonly params: Readonly<Record<string, string>>;
       /** The whole kernel command line. */
       readonly args: string;
+      /** What else may be chosen at the machine, each with its command line. */
+      readonly menu?: PlannedMenu;
       /** Every version that this boot loads, as `name:version`. */
       readonly images: readonly string[];
       readonly why: readonly Explained[];
@@ -56,6 +59,13 @@ export type BootPlan =
       readonly diagnosis?: Diagnosis;
       readonly why: readonly Explained[];
     };
+
+export interface PlannedMenu {
+  readonly seconds: number;
+  /** Label of the entry that starts when nobody chooses. */
+  readonly default: string;
+  readonly entries: readonly { readonly label: string; readonly text: string; readonly args: string }[];
+}
 
 export interface BootPlanInput {
   readonly assignment: Assignment;
@@ -74,6 +84,8 @@ export interface BootPlanInput {
   readonly image: (reference: string) => Image | undefined;
   /** Of a fixed address of a system; absent: none is known. */
   readonly subnetOf?: (address: Ipv4) => Subnet | undefined;
+  /** From the boot menu; absent: what the role itself says. */
+  readonly choice?: BootChoice | undefined;
   /** The file failed its verification and is not given to anybody. */
   readonly isDamaged: (digest: Digest) => boolean;
 }
@@ -128,7 +140,8 @@ export function decideBootPlan(input: BootPlanInput): BootPlan {
 function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 'none' }>, why: Explained[]): BootPlan {
   const { name, mac, server } = input;
   const { profile } = assignment;
-  const role = assignment.kind === 'role' ? assignment.role : undefined;
+  const role =
+    assignment.kind === 'role' ? chosenRole(assignment.role, profile, input.choice, input.system) : undefined;
   const mode = role?.mode ?? 'discover';
   const say = (key: string, value: string, reason: string): void => void why.push({ key, value, reason });
 
@@ -209,6 +222,7 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
   if (mode !== 'discover') args.push(`anybios.mode=${mode}`);
   args.push(`anybios.server=${server.url}`);
   if (rootfs !== undefined) args.push(`anybios.rootfs=${rootfs.url}`, `anybios.sha256=${rootfs.digest}`);
+  if (input.choice !== undefined) args.push(`anybios.choice=${choiceWord(input.choice)}`);
   if (input.session !== undefined) args.push(`anybios.session=${input.session}`);
   if (input.nonce !== undefined) args.push(`anybios.nonce=${input.nonce}`);
   const line = joinKernelArgs(args);
@@ -225,9 +239,25 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
     systems,
     params,
     args: line,
+    ...planMenu(input, assignment),
     images: [...images],
     why,
   };
+}
+
+/** The other command lines; none for a plan that is itself a choice. */
+function planMenu(
+  input: BootPlanInput,
+  assignment: Exclude<Assignment, { kind: 'none' }>,
+): { readonly menu?: PlannedMenu } {
+  if (assignment.kind !== 'role' || input.choice !== undefined) return {};
+  const menu = bootMenu(assignment.role, assignment.profile, input.system);
+  if (menu === undefined) return {};
+  const entries = menu.entries.map(({ label, text, choice }) => {
+    const plan = planBoot({ ...input, choice }, assignment, []);
+    return { label, text, args: plan.kind === 'boot' ? plan.args : '' };
+  });
+  return { menu: { seconds: menu.seconds, default: menu.default, entries } };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Ipv4 } from './ipv4.js';
 import type { Mac } from './mac.js';
+import type { Mode } from './role.js';
 
 /** In the order of a boot; a session's stage never goes back. */
 export const BOOT_STAGES = ['dhcp', 'loader', 'script', 'kernel', 'stage1', 'rootfs', 'live', 'systems'] as const;
@@ -22,6 +23,13 @@ export interface Progress {
   /** In the queue of large downloads, from 1, of `waiting`: nothing is being loaded yet. */
   readonly place?: number;
   readonly waiting?: number;
+}
+
+/** What somebody chose at the boot menu; the systems of the role, or one of them alone. */
+export interface BootChoice {
+  readonly mode: Mode;
+  /** In mode single. */
+  readonly system?: string;
 }
 
 /** One power-on of one machine. */
@@ -51,6 +59,8 @@ export interface BootSession {
   readonly progress?: Progress;
   readonly scriptFetchedAt?: number;
   readonly claimedAt?: number;
+  /** From the boot menu, as stage 1 reported it. */
+  readonly choice?: BootChoice;
   /** It was told to open a shell (`anybios.break=`): the stage that it is in meanwhile. */
   readonly shellIn?: { readonly at: string; readonly stage: BootStage };
   /** How often the loader was asked for: three times in a row is a chainload loop. */

@@ -125,6 +125,14 @@ describe('the kernel command line', () => {
       / ip=10\.77\.0\.11:10\.77\.0\.1::255\.255\.255\.0:node1::off /,
     ],
     'anyone else gets no nonce': [{ nonce: undefined, session: undefined }, /^(?!.*nonce)(?!.*session).*$/],
+    'chosen at the menu: one system gets the machine': [
+      { assignment: assigned({ params: { menu: '5' } }), choice: { mode: 'single', system: 'web' } },
+      / chroot=\/systems\/web anybios\.mode=single .* anybios\.choice=single:web /,
+    ],
+    'a choice without a menu changes nothing': [
+      { choice: { mode: 'single', system: 'web' } },
+      / chroot=\/systems\/web,\/systems\/db anybios\.mode=resident /,
+    ],
     'a role parameter fills a profile argument': [
       { assignment: assigned({ params: { break: 'mount' } }) },
       / anybios\.break=mount /,

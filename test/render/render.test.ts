@@ -45,6 +45,17 @@ describe('every shipped profile loads and renders', () => {
     expect(text).toBe(readFileSync(golden, 'utf8'));
     if (loader === 'ipxe') expect(text).toMatch(/^#!ipxe\n/);
   });
+  test('micro for ipxe with a boot menu, the whole script', () => {
+    const entries = [
+      { label: 'resident', text: 'all systems: web db', args: 'console=tty0 anybios.choice=resident' },
+      { label: 'single-web', text: 'web alone', args: 'console=tty0 anybios.choice=single:web' },
+    ];
+    const menu = { default: 'resident', milliseconds: 10_000, entries };
+    const text = profiles.get('micro')?.ipxe({ ...data, menu }) ?? '';
+    const golden = join(packageRoot, 'test/fixtures/scripts/micro-menu.ipxe');
+    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(golden, text);
+    expect(text).toBe(readFileSync(golden, 'utf8'));
+  });
   test('every profile speaks on tty0 and ttyS0, without quiet', () => {
     for (const { profile } of profiles.values()) {
       if (profile.kind === 'local') continue;

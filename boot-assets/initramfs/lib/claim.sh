@@ -39,6 +39,7 @@ claim_body() {
 	kv_present uuid "$(dmi product_uuid)"
 	kv_present serial "$(dmi product_serial)"
 	kv secureboot "$(secure_boot 2>/dev/null)"
+	kv_present choice "$(getarg anybios.choice)"
 	kv kernel "$(uname -r)"
 	kv memory-bytes "$(memory_bytes MemTotal)"
 	kv uptime-ms "$(uptime_ms)"

@@ -2,9 +2,10 @@
 # Systems of kind vm: QEMU. From a template: the shared kernel and initrd outside, disks that are found by their serial, no BIOS menu.
 # From a disk image: its own boot loader. With neither: the network, as a machine of the server.
 
-# vm_accelerator: KVM only where the processor says that it can: /dev/kvm alone proves nothing.
+# vm_accelerator: KVM only where the processor says that it can: /dev/kvm alone proves nothing. A machine that is emulated itself says
+# so too, and would emulate the processor's virtualization: software emulation is the surer way there.
 vm_accelerator() {
-	if [ -c /dev/kvm ] && grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then echo kvm; else echo tcg; fi
+	if [ -c /dev/kvm ] && [ "$(systemd-detect-virt --vm)" != qemu ] && grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then echo kvm; else echo tcg; fi
 }
 
 # vm_storage: sets `disk_path`: where what the VM writes lies; empty for a VM that keeps nothing. FILE is its name there.
