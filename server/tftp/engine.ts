@@ -1,6 +1,6 @@
 import type { TransferTiming } from '../decide/tftp-transfer.js';
 import { toNetascii } from '../wire/tftp/netascii.js';
-import { decodeTftp, encodeTftp, TFTP_ERROR, type TftpPacket } from '../wire/tftp/packet.js';
+import { decodeTftp, encodeTftp, OPCODE, TFTP_ERROR, type TftpPacket } from '../wire/tftp/packet.js';
 import { WireError } from '../wire/wire-error.js';
 import { type BlockSource, memorySource } from './block-source.js';
 import type { ChunkCache, Opened } from './chunk-cache.js';
@@ -93,8 +93,13 @@ export class Engine {
     }
   }
 
-  transferOf(key: PeerKey): Transfer | undefined {
-    return this.#byPeer.get(key);
+  /** An ACK of the client; false = of nobody with a transfer. */
+  ack(key: PeerKey, block: number, at: number): boolean {
+    const transfer = this.#byPeer.get(key);
+    if (transfer === undefined) return false;
+    if (!transfer.answered) this.#unanswered.delete(transfer);
+    transfer.acknowledged(block, at);
+    return true;
   }
 
   /** A datagram. `bytes` may be used again by the caller afterwards. */
@@ -105,8 +110,8 @@ export class Engine {
       return;
     }
     // By far the most frequent packet: ACK is 0 4 and the block (RFC 1350, section 5).
-    if (bytes.length >= 4 && bytes[0] === 0 && bytes[1] === 4) {
-      this.acknowledged(transfer, ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0), this.#deps.now());
+    if (bytes.length >= 4 && bytes[0] === 0 && bytes[1] === OPCODE.ack) {
+      this.ack(key, ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0), this.#deps.now());
       return;
     }
     let packet: TftpPacket;
@@ -120,11 +125,6 @@ export class Engine {
     if (packet.kind === 'error') transfer.clientError(packet.code, packet.message);
     else if (this.#deps.singlePort && (packet.kind === 'rrq' || packet.kind === 'wrq'))
       this.#handOver(bytes, peer(), local);
-  }
-
-  acknowledged(transfer: Transfer, block: number, at: number): void {
-    if (!transfer.answered) this.#unanswered.delete(transfer);
-    transfer.acknowledged(block, at);
   }
 
   /** Resends what clients have not answered in time. */

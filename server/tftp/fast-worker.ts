@@ -7,6 +7,7 @@ import { FastWire } from './fast-wire.js';
 import type { FromWorker, WorkerSettings } from './messages.js';
 import { selfTest } from './self-test.js';
 import { WakeSignal } from './wake-signal.js';
+import type { PeerKey } from './wire.js';
 
 const EFD_CLOEXEC = 0o2000000;
 /** Between two looks at the clock while packets keep coming. */
@@ -62,6 +63,8 @@ function goRound({ settings, signal, main, reader, cache, tell }: FastDeps, wire
   const singlePort = settings.singlePort !== undefined;
   const engine = new Engine({ wire, cache, timing: settings.timing, now, tell, singlePort });
   const hand = engine.receive.bind(engine);
+  let at = now();
+  const ack = (key: PeerKey, block: number): boolean => engine.ack(key, block, at);
   let rounds = 0;
   for (;;) {
     if (news.hasNews) {
@@ -74,7 +77,8 @@ function goRound({ settings, signal, main, reader, cache, tell }: FastDeps, wire
       wire.flush();
     }
     if (engine.finished || news.mustLeave) return;
-    const more = wire.receive(hand);
+    at = now();
+    const more = wire.receive(hand, ack);
     wire.flush();
     rounds = more ? rounds + 1 : 0;
     // Who is late while packets wait here was not late: it is us.

@@ -63,9 +63,12 @@ function collect(wire: FastWire, count: number, take: (bytes: Uint8Array, port: 
   let seen = 0;
   while (seen < count && performance.now() < until) {
     wire.wait(50);
-    wire.receive((key, bytes, peer) => {
-      seen += 1;
-      take(bytes, peer().port, key);
-    });
+    wire.receive(
+      (key, bytes, peer) => {
+        seen += 1;
+        take(bytes, peer().port, key);
+      },
+      () => false,
+    );
   }
 }

@@ -68,7 +68,7 @@ export async function hostileHours(rig: TftpRig, milliseconds: number, seed: num
         peer.ask('honest', rig.server.port, {
           blksize: random(70_000),
           windowsize: random(70_000),
-          timeout: random(300),
+          timeout: 256 + random(300),
         });
         break;
       case 3:

@@ -40,7 +40,7 @@ export const TFTP_ERROR = {
 export type TftpErrorCode = (typeof TFTP_ERROR)[keyof typeof TFTP_ERROR];
 
 export const DATA_HEADER_BYTES = 4;
-const OPCODE = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const;
+export const OPCODE = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const;
 /** What fits into one UDP datagram over IPv4: 65,535 less 20 bytes of IP and 8 of UDP header. */
 const LARGEST_DATAGRAM = 65_507;
 /** RFC 2347 bounds a request to 512 bytes. Longer names are answered by the name space, with its own reason. */
