@@ -73,6 +73,16 @@ const LOADER_IN_PROXY: Stall = {
     'turn Secure Boot off; or let the DHCP server of the site name this server as next-server and set loader: shim; or serve the subnet in full mode. With Secure Boot off: try loader: ipxe',
 };
 
+/** The same for UEFI HTTP Boot: what helps is another one. */
+const LOADER_BY_URL_IN_PROXY: Stall = {
+  seconds: STALLS.loader.seconds,
+  name: 'secure-boot-http',
+  message:
+    'the boot loader was fetched by its URL and nothing came after it; with Secure Boot on the firmware refuses snponly.efi, and the signed GRUB behind the shim has no http module',
+  remedy:
+    'turn Secure Boot off, or let the firmware boot by PXE (IPv4) and read secure-boot-proxy. With Secure Boot off: try loader: ipxe',
+};
+
 /** The stage in which a machine with `anybios.break=` is silent, because it waits for somebody at its console. */
 export function shellStage(kernelArgs: string, mode: 'resident' | 'single' | 'discover'): BootSession['shellIn'] {
   const at = /(?:^| )anybios\.break=(\S+)/.exec(kernelArgs)?.[1];
@@ -92,9 +102,7 @@ export const CHAINLOAD_LOOP_FETCHES = 3;
 
 /** Named diagnosis of an open session that has been silent too long; undefined while there is still hope. */
 export function diagnoseSilence(session: BootSession, now: number): Diagnosis | undefined {
-  const isUefi = session.firmware === 'uefi' || session.firmware === 'uefi-http';
-  const inProxy = session.dhcpMode === 'proxy' && session.stage === 'loader' && isUefi;
-  const stall = inProxy ? LOADER_IN_PROXY : STALLS[session.stage];
+  const stall = loaderStallInProxy(session) ?? STALLS[session.stage];
   if (now - session.lastStepAt < stall.seconds * 1000) return undefined;
   if (session.shellIn?.stage === session.stage && session.progress === undefined) {
     return {
@@ -108,6 +116,12 @@ export function diagnoseSilence(session: BootSession, now: number): Diagnosis | 
     message: `${stall.message} (silent for ${Math.round((now - session.lastStepAt) / 1000)} s)`,
     remedy: stall.remedy,
   };
+}
+
+function loaderStallInProxy({ dhcpMode, stage, firmware }: BootSession): Stall | undefined {
+  if (dhcpMode !== 'proxy' || stage !== 'loader') return undefined;
+  if (firmware === 'uefi-http') return LOADER_BY_URL_IN_PROXY;
+  return firmware === 'uefi' ? LOADER_IN_PROXY : undefined;
 }
 
 /** The same machine asks for the loader again and again in one boot: it never learns that it is iPXE. */

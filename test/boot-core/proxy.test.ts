@@ -181,6 +181,20 @@ test('the loader is snponly, and silence after it is named for Secure Boot', asy
   });
 });
 
+test('Secure Boot with HTTP Boot beside another server: no file, and the boot fails with its name', async () => {
+  step('discover');
+  step('request', { address });
+  const nonce = /anybios\.nonce=(\S+)/.exec(await script(address))?.[1] ?? '';
+  await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1', secureboot: 'on' }), address);
+  core.now += 1000;
+  const facts = { mac, client: 'http', arch: 16 } as const;
+  const made = core.boot.bootOffer(facts, { mode: 'proxy' });
+  expect(made).toMatchObject({ kind: 'none', diagnosis: { name: 'secure-boot-http' } });
+  step('discover', { facts });
+  if (made.kind === 'none' && made.diagnosis !== undefined) step('ignored', { facts, diagnosis: made.diagnosis });
+  expect(core.sessions.of('node1')).toMatchObject({ outcome: 'failed', diagnosis: { name: 'secure-boot-http' } });
+});
+
 test('observe: a machine that netboots is discovered, and no boot session opens', async () => {
   core.boot.step({
     facts: { mac: strangerMac, client: 'pxe', arch: 0 },

@@ -26,6 +26,14 @@ describe('which loader', () => {
       { mode: 'proxy', setting: auto, facts: pxe(7), secureBoot: 'on' },
       'shimx64.efi',
     ],
+    'proxy mode, the site’s server names us as next-server: shim when it is set': [
+      { mode: 'proxy', setting: set('shim'), facts: pxe(7) },
+      'shimx64.efi',
+    ],
+    'proxy mode, HTTP firmware, nothing known: snponly by URL': [
+      { mode: 'proxy', setting: auto, facts: http(16) },
+      'snponly.efi',
+    ],
     'HTTP firmware: snponly by URL': [{ ...full, facts: http(16) }, 'snponly.efi'],
     'HTTP firmware, ipxe set': [{ ...full, facts: http(16), setting: set('ipxe') }, 'ipxe.efi'],
   };
@@ -50,6 +58,7 @@ describe('which loader', () => {
     const named = { kind: 'none', diagnosis: { name: 'secure-boot-http' } };
     expect(chooseLoader({ ...full, facts: http(16), secureBoot: 'on' })).toMatchObject(named);
     expect(chooseLoader({ ...full, facts: http(16), setting: set('shim') })).toMatchObject(named);
+    expect(chooseLoader({ mode: 'proxy', setting: auto, facts: http(16), secureBoot: 'on' })).toMatchObject(named);
   });
 
   test('the reason says what decided', () => {

@@ -76,6 +76,15 @@ describe('silence has a name in every stage', () => {
     const progress = { file: 'rootfs', bytes: 1, total: 2 };
     expect(diagnoseSilence({ ...waiting, progress }, 3_600_000)?.name).not.toBe('waits-in-shell');
   });
+  test.each([
+    ['uefi', 'proxy', 'secure-boot-proxy'],
+    ['uefi-http', 'proxy', 'secure-boot-http'],
+    ['bios', 'proxy', 'loader-refused'],
+    ['uefi', undefined, 'loader-refused'],
+  ] as const)('a loader with nothing after it: %s, mode %s: %s', (firmware, dhcpMode, name) => {
+    const silent = session({ stage: 'loader', firmware, ...(dhcpMode === undefined ? {} : { dhcpMode }) });
+    expect(diagnoseSilence(silent, 3_600_000)?.name).toBe(name);
+  });
   test('three loaders in a row without a script are a loop', () => {
     expect(diagnoseLoop(session({ loaderFetches: 2 }))).toBeUndefined();
     expect(diagnoseLoop(session({ loaderFetches: 3 }))?.name).toBe('chainload-loop');
