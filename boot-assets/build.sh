@@ -4,7 +4,7 @@
 #   build.sh [--flavour cloud|hardware] [--out DIR] [--cache DIR] [--level 1-19] [--force]
 # --level: how hard the Debian live OS is compressed; 19 takes half a minute more than 6 and saves a tenth.
 # Ends at once when nothing changed. Needs root (owners and modes of the file systems) and these packages installed:
-packages='busybox-static squashfs-tools cpio zstd kmod mmdebstrap debian-archive-keyring ipxe shim-signed grub-efi-amd64-signed'
+packages='busybox-static dropbear-bin libc6 libcrypt1 libgmp10 libtomcrypt1 libtommath1 zlib1g squashfs-tools cpio zstd kmod mmdebstrap debian-archive-keyring ipxe shim-signed grub-efi-amd64-signed'
 set -eu
 
 sources=$(CDPATH='' cd "$(dirname "$0")" && pwd)

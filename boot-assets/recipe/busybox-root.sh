@@ -25,6 +25,18 @@ nogroup:x:65534:' >"$1/etc/group"
 	echo '127.0.0.1 localhost' >"$1/etc/hosts"
 }
 
+# with_libraries TREE PROGRAM…: programs of this machine with the libraries that they load, at the same places.
+with_libraries() {
+	local tree=$1 program file
+	shift
+	for program in "$@"; do
+		install -D -m 0755 "$program" "$tree$program"
+		for file in $(ldd "$program" | sed -n 's,.* => \(/[^ ]*\) .*,\1,p; s,^[[:space:]]*\(/[^ ]*\) .*,\1,p'); do
+			[ -e "$tree$file" ] || install -D -m 0755 "$(realpath "$file")" "$tree$file"
+		done
+	done
+}
+
 # settle DIR: owner root and one date for everything, so that the same inputs give the same bytes.
 settle() {
 	chown -hR 0:0 "$1"

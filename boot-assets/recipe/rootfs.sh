@@ -24,5 +24,6 @@ micro_make() {
 	# Stage 1 alone uses these.
 	(cd "$1/lib/anybios" && rm ip-arg.sh claim.sh discover.sh hand-over.sh vm.sh)
 	install -m 0644 "$3/live/inittab" "$1/etc/inittab"
+	with_libraries "$1" /usr/sbin/dropbear /usr/bin/dropbearkey
 	squash "$1" "$2"
 }

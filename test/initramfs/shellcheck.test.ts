@@ -66,6 +66,10 @@ describe('shellcheck', { timeout: 60_000 }, () => {
     'live/stop',
     'live/supervisor',
     'live/run-system',
+    'live/run-job',
+    'live/run-command',
+    'live/control',
+    'live/control-door',
     'live/systems/chroot-enter',
     ...['agent', 'before', 'bring-up', 'ended', 'health', 'launch', 'refresh', 'start', 'started'].map(
       (name) => `live-debian/${name}`,

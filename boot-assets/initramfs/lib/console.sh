@@ -16,9 +16,17 @@ say() {
 		printf 'anybios: %s\n' "$1" >>"$anybios_say_to"
 		return 0
 	fi
+	keep_line "$1"
 	for tty in $(consoles); do
 		{ printf 'anybios: %s\n' "$1" >"/dev/$tty"; } 2>/dev/null || true
 	done
+}
+
+# keep_line TEXT: for those who were not there: `anybios job logs`. The older half of 64 KiB goes to log.1.
+keep_line() {
+	[ -d "$anybios_run" ] || return 0
+	printf '%10s %s\n' "$(uptime_s)" "$1" >>"$anybios_run/log" || return 0
+	[ "$(stat -c %s "$anybios_run/log")" -lt 32768 ] || mv "$anybios_run/log" "$anybios_run/log.1"
 }
 
 # error TEXT: the one ERROR line of a dead end; kept as `last_error` for the report.

@@ -15,7 +15,7 @@ report() {
 	done
 	http_limit=${report_limit:-2} agent POST report "$body.answer" "$body" || result=1
 	rm -f "$body" "$body.answer" "$body.answer.messages"
-	return $result
+	return "$result"
 }
 
 # report_surely STAGE STEP [KEY VALUE]...: the same for steps that the timeline should not miss: three tries.

@@ -60,3 +60,44 @@ cgroup_signal() {
 cgroup_empty() {
 	[ ! -e "$1/cgroup.kill" ] || echo 1 >"$1/cgroup.kill"
 }
+
+# cgroup_populated DIR: whether a process is in it.
+cgroup_populated() {
+	grep -q 'populated 1' "$1/cgroup.events" 2>/dev/null
+}
+
+# cgroup_freeze DIR: all its processes stand still. `reason` says why not.
+cgroup_freeze() {
+	local try=0
+	echo 1 >"$1/cgroup.freeze" || {
+		reason='the kernel cannot freeze processes'
+		return 1
+	}
+	# A process inside a system call is frozen when it comes out of it.
+	until grep -q 'frozen 1' "$1/cgroup.events"; do
+		if [ "$try" -ge 50 ]; then
+			echo 0 >"$1/cgroup.freeze"
+			reason='its processes do not stand still'
+			return 1
+		fi
+		try=$((try + 1))
+		sleep 0.1
+	done
+}
+
+cgroup_thaw() {
+	[ ! -e "$1/cgroup.freeze" ] || echo 0 >"$1/cgroup.freeze"
+}
+
+# cgroup_catches_term DIR: whether a process in it does something of its own on SIGTERM (bit 14 of SigCgt). The first process of a
+# process table that does not never sees the signal: waiting for it would be waiting for nothing.
+cgroup_catches_term() {
+	local pid caught
+	while read -r pid; do
+		caught=$(sed -n 's/^SigCgt:	//p' "/proc/$pid/status" 2>/dev/null)
+		case $caught in
+		*[4567cdef]???) return 0 ;;
+		esac
+	done <"$1/cgroup.procs"
+	return 1
+}
