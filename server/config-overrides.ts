@@ -44,6 +44,7 @@ export const OVERRIDABLE: Readonly<Record<string, Kind>> = {
   'tftp.ports': 'text',
   'tftp.transport': 'text',
   'tftp.perAddress': 'number',
+  'jobs.expiry': 'text',
   files: 'text',
   unknownMachines: 'text',
 };
@@ -86,7 +87,7 @@ export function readOverrides(
 }
 
 /** Names that can only be meant for the server: the first word is one of its keys. ANYBIOS_URL and ANYBIOS_TOKEN are the CLI's. */
-const OURS = /^ANYBIOS_(DATA|LISTEN|DHCP|DOWNLOADS|TFTP|FILES|UNKNOWN)/;
+const OURS = /^ANYBIOS_(DATA|LISTEN|DHCP|DOWNLOADS|TFTP|JOBS|FILES|UNKNOWN)/;
 
 /** The key with the number that stands in the name. */
 function indexed(name: string, key: string): string {

@@ -175,12 +175,16 @@ const downloads = strict({
   perSubnet: downloadsAtOnce.default(DOWNLOAD_LIMITS.perSubnet),
 });
 
+/** How long a job waits for a machine that cannot be reached. */
+const jobs = strict({ expiry: parsed(parseDuration, DURATION).default(3600) });
+
 export const configSchema = strict({
   dataDir: folder.default('./data'),
   listen: listen.prefault({}),
   dhcp: dhcp.prefault({}),
   downloads: downloads.prefault({}),
   tftp: tftp.prefault({}),
+  jobs: jobs.prefault({}),
   files: folder.exactOptional(),
   unknownMachines: parsed(parseUnknown, UNKNOWN).default({ kind: 'localdisk' }),
 });

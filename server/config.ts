@@ -30,6 +30,8 @@ export interface Config {
   /** Large downloads of machines at once. */
   readonly downloads: DownloadLimits;
   readonly tftp: TftpConfig;
+  /** How long a job waits for a machine that cannot be reached, in seconds. */
+  readonly jobs: { readonly expiry: number };
   /** Folder of the site's own files, absolute; absent: there is none. */
   readonly filesDir?: string;
   readonly unknown: UnknownPolicy;
@@ -97,6 +99,7 @@ function assemble(data: ConfigFile, file: string): Config {
     dhcp: { mode, subnets: data.dhcp.subnets.map((subnet) => ({ ...subnet, mode: subnet.mode ?? mode })) },
     downloads: data.downloads,
     tftp: data.tftp,
+    jobs: data.jobs,
     ...(data.files === undefined ? {} : { filesDir: resolve(folder, data.files) }),
     unknown: data.unknownMachines,
   };

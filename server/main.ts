@@ -10,7 +10,9 @@ import { markDamaged } from './boot/image-events.js';
 import { randomIds } from './boot/random-ids.js';
 import { type Config, serverAddress } from './config.js';
 import { keysToRestartFor } from './config-changes.js';
+import { Jobs } from './control/jobs.js';
 import { controlKeyIfAny } from './control/server-key.js';
+import { SshClient } from './control/ssh-session.js';
 import { DhcpMetrics } from './dhcp/dhcp-metrics.js';
 import { neighbourOf } from './dhcp/neighbours.js';
 import { PacketGuard } from './dhcp/packet-guard.js';
@@ -186,6 +188,23 @@ async function start(
     await core.events.flush();
   });
 
+  const newId = randomIds();
+  const jobs = new Jobs({
+    store,
+    state,
+    record: (event) => core.events.record(event),
+    ssh: controlKey === undefined ? undefined : new SshClient(controlKey.path),
+    clock,
+    newId,
+    get expirySeconds() {
+      return current.jobs.expiry;
+    },
+    switchedOff: (machine, session) => core.doors.switchedOff(machine, session),
+    log: log.child({ part: 'control' }),
+  });
+  closers.push(() => jobs.close());
+  await jobs.start();
+
   const dhcpMetrics = new DhcpMetrics();
   const closing = new AbortController();
   // Each event stream listens to it: many are normal.
@@ -202,6 +221,8 @@ async function start(
     boot: core.views,
     images,
     damageChanged: () => damage.refresh(),
+    jobs,
+    newId,
     leases: () => leases.all(),
     releaseLease: (address) => leases.release(address, Math.floor(clock() / 1000)),
     heard: () => watch.seen(),
@@ -304,7 +325,7 @@ async function start(
     await dhcp.configure({ subnets, mode }, () => {
       leases.configure(subnets);
       core.configure({ subnets, unknown: next.unknown, downloads: next.downloads });
-      current = { ...current, dhcp: next.dhcp, unknown: next.unknown, downloads: next.downloads };
+      current = { ...current, dhcp: next.dhcp, unknown: next.unknown, downloads: next.downloads, jobs: next.jobs };
     });
     return keysToRestartFor(config, next);
   };

@@ -74,6 +74,7 @@ describe('a configuration', () => {
       },
       downloads: { atOnce: 100, perSubnet: 50 },
       tftp: { ports: 'two', transport: 'auto', perAddress: 64 },
+      jobs: { expiry: 3600 },
       filesDir: '/etc/anybios/files',
       unknown: { kind: 'localdisk' },
     });
@@ -87,6 +88,7 @@ describe('a configuration', () => {
       dhcp: { mode: 'observe', subnets: [] },
       downloads: { atOnce: 100, perSubnet: 50 },
       tftp: { ports: 'two', transport: 'auto', perAddress: 64 },
+      jobs: { expiry: 3600 },
       unknown: { kind: 'localdisk' },
     });
   });
@@ -159,7 +161,7 @@ describe('a wrong configuration names the line, the key and what is allowed', ()
       'an unknown key, with the one that was meant',
       `${MINIMAL}datadir: ./x\n`,
       [
-        `${AT(2)}: datadir: unknown key (did you mean "dataDir"?); allowed: dataDir, listen, dhcp, downloads, tftp, files, unknownMachines`,
+        `${AT(2)}: datadir: unknown key (did you mean "dataDir"?); allowed: dataDir, listen, dhcp, downloads, tftp, jobs, files, unknownMachines`,
       ],
     ],
     [
@@ -362,6 +364,7 @@ describe('overrides', () => {
       'tftp.ports': 'one',
       'tftp.transport': 'dgram',
       'tftp.perAddress': '500',
+      'jobs.expiry': '2h',
       files: '/srv/f',
       unknownMachines: 'discover',
     };
@@ -404,6 +407,7 @@ describe('overrides', () => {
       },
       downloads: { atOnce: 20, perSubnet: 5 },
       tftp: { addresses: ['10.77.0.1', 'fd00::1'], ports: 'one', transport: 'dgram', perAddress: 500 },
+      jobs: { expiry: 7200 },
       filesDir: '/srv/f',
       unknown: { kind: 'discover' },
     });
@@ -459,7 +463,7 @@ describe('files', () => {
     const text = readFileSync(`${packageRoot}/anybios.example.yaml`, 'utf8');
     const keys = new Set([
       ...Object.keys(OVERRIDABLE).map((key) => key.split('.').at(-1) ?? ''),
-      ...['listen', 'dhcp', 'tftp', 'subnets', 'pools', 'options', 'bootFiles', 'downloads'],
+      ...['listen', 'dhcp', 'tftp', 'subnets', 'pools', 'options', 'bootFiles', 'downloads', 'jobs'],
     ]);
     // A key with a default is shown with it; one that does nothing unless it is set may be shown in a comment.
     const shown = [...text.matchAll(/^ *(# )?(?:- )?([A-Za-z0-9]+):/gm)].flatMap(([, comment, key = '']) =>

@@ -44,4 +44,12 @@ export class ControlDoors {
       });
     return keys.map((key) => ['authorized-key', key] as const);
   }
+
+  /** A machine went down because a job of this boot said so: it is off, not lost. Nothing if it has booted again since. */
+  switchedOff(key: string, session: string | undefined): void {
+    const { observations } = this.#deps;
+    const seen = observations.get(key);
+    if (seen?.control === undefined || seen.control.session !== session) return;
+    observations.update(key, seen.mac, { upSince: undefined, control: undefined, systems: [] });
+  }
 }

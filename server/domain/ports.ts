@@ -3,6 +3,7 @@ import type { Change, DesiredState } from './desired.js';
 import type { BootEvent, NewEvent } from './event.js';
 import type { Image, TagMove } from './image.js';
 import type { Ipv4 } from './ipv4.js';
+import type { Job, JobState } from './job.js';
 import type { Lease } from './lease.js';
 import type { Observed } from './machine.js';
 
@@ -55,6 +56,17 @@ export interface SessionFilter {
   readonly limit: number;
 }
 
+export interface JobFilter {
+  readonly machine?: string;
+  readonly batch?: string;
+  readonly state?: JobState;
+  /** `queued` and `sent`. */
+  readonly open?: boolean;
+  /** Only jobs made before this epoch ms (paging, newest first). */
+  readonly before?: number;
+  readonly limit: number;
+}
+
 /**
  * The one door to what is kept. Every call is a promise that settles when the data is durable (`synchronous=FULL`); a failure
  * rejects with `unavailable`, never with "not found". Two drivers are planned: SQLite (embedded) and PostgreSQL.
@@ -93,6 +105,11 @@ export interface Store {
   events(filter: EventFilter): Promise<readonly BootEvent[]>;
   saveToken(token: TokenRecord): Promise<void>;
   removeToken(name: string): Promise<void>;
+  /** All or none; the same id again replaces it. `output` goes with one job: what is kept of what it wrote. */
+  saveJobs(jobs: readonly Job[], output?: string): Promise<void>;
+  /** Newest first, without outputs. */
+  jobs(filter: JobFilter): Promise<readonly Job[]>;
+  job(id: string): Promise<{ readonly job: Job; readonly output: string } | undefined>;
   /** A value of the server itself (keys, shipped asset versions). */
   setting(key: string): Promise<string | undefined>;
   saveSetting(key: string, value: string): Promise<void>;

@@ -1,5 +1,6 @@
 import type { Router } from 'express';
 import type { Explanation, MachineView } from '../boot/views.js';
+import type { Jobs } from '../control/jobs.js';
 import type { Change } from '../domain/desired.js';
 import type { Digest } from '../domain/digest.js';
 import type { BootEvent, NewEvent } from '../domain/event.js';
@@ -94,6 +95,9 @@ export interface ApiDeps {
   readonly releaseLease: (address: Ipv4) => Promise<Lease | undefined>;
   /** What was heard about the network; absent = nothing listens. */
   readonly heard?: () => Iterable<HeardFact>;
+  readonly jobs: Jobs;
+  /** Ids that nobody has yet. */
+  readonly newId: () => string;
   readonly tokens: Tokens;
   /** Reserved addresses are checked against these. */
   readonly subnets: readonly Subnet[];

@@ -7,6 +7,7 @@ import { errorHandler, noSuchRoute } from './errors.js';
 import { eventRoutes } from './event-routes.js';
 import { healthRoutes } from './health.js';
 import { imageRoutes } from './image-routes.js';
+import { jobRoutes } from './job-routes.js';
 import { leaseRoutes } from './lease-routes.js';
 import { machineChangeRoutes } from './machine-change-routes.js';
 import { machineRoutes } from './machine-routes.js';
@@ -32,6 +33,7 @@ function apiRoutes(deps: ApiDeps): Route[] {
     ...imageRoutes(deps),
     ...leaseRoutes(deps),
     ...networkRoutes(deps),
+    ...jobRoutes(deps),
     ...sessionRoutes(deps),
     ...eventRoutes(deps),
     ...tokenRoutes(deps),

@@ -5,6 +5,7 @@ import { bootCalls } from './calls/boots.js';
 import { desiredCalls } from './calls/desired.js';
 import { eventCalls } from './calls/events.js';
 import { imageCalls } from './calls/images.js';
+import { jobCalls } from './calls/jobs.js';
 import { leaseCalls } from './calls/leases.js';
 import { serverCalls } from './calls/server.js';
 import { loadSnapshot } from './calls/snapshot.js';
@@ -48,6 +49,8 @@ export interface Limits {
   readonly events: number;
   /** Newest boot sessions kept; the newest of each machine always is. */
   readonly sessions: number;
+  /** Newest jobs kept; open ones always are. */
+  readonly jobs: number;
 }
 
 /** `database` only serves to build the queries of the hot path once. */
@@ -59,6 +62,7 @@ export function createCalls(database: Kysely<Tables>, limits: Limits): Calls {
     ...imageCalls,
     ...bootCalls(database, limits.sessions),
     ...eventCalls(database, limits.events),
+    ...jobCalls(limits.jobs),
     ...serverCalls,
   };
 }

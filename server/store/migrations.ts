@@ -3,6 +3,7 @@ import { unavailable } from '../domain/errors.js';
 import { firstTables } from './migrations/0001-first-tables.js';
 import { eventIndexes } from './migrations/0002-event-indexes.js';
 import { imageHistory } from './migrations/0003-image-history.js';
+import { jobTables } from './migrations/0004-jobs.js';
 import type { Tables } from './tables.js';
 
 /** One step of the schema. Steps are never edited after a release: a change is a new step. */
@@ -12,7 +13,7 @@ export interface Migration {
   up(database: Kysely<Tables>): Promise<void>;
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables, eventIndexes, imageHistory];
+const MIGRATIONS: readonly Migration[] = [firstTables, eventIndexes, imageHistory, jobTables];
 
 /**
  * Brings the schema to this code's version; returns the names of the steps that ran. Each runs in a transaction of its own together

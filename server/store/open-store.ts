@@ -17,7 +17,7 @@ export interface StoreOptions {
   /** Of the SQLite file; made, with its folder, when it is not there. */
   readonly path: string;
   readonly log?: StoreLog;
-  /** Newest 200,000 events and 50,000 boot sessions unless told otherwise. */
+  /** Newest 200,000 events, 50,000 boot sessions and 20,000 jobs unless told otherwise. */
   readonly limits?: Partial<Limits>;
 }
 
@@ -26,7 +26,7 @@ export interface StoreOptions {
  * Rejects with `unavailable` and a remedy when the file cannot be used, is in use by another server, or was written by newer code.
  */
 export async function openStore({ path, log, limits }: StoreOptions): Promise<Store> {
-  const workerData: WorkerData = { path, limits: { events: 200_000, sessions: 50_000, ...limits } };
+  const workerData: WorkerData = { path, limits: { events: 200_000, sessions: 50_000, jobs: 20_000, ...limits } };
   const worker = new Worker(compiledEntry('store/worker.js'), { workerData, name: 'store' });
   const migrated = await ready(worker, path);
   if (migrated.length > 0) log?.info({ path, migrated }, 'database schema brought up to date');

@@ -21,6 +21,7 @@ export interface Tables {
   events: EventRow;
   tokens: TokenRow;
   settings: SettingRow;
+  jobs: JobRow;
   migrations: MigrationRow;
 }
 
@@ -142,6 +143,16 @@ export interface TokenRow {
 export interface SettingRow {
   key: string;
   value: string;
+}
+
+export interface JobRow {
+  id: string;
+  machine: string;
+  batch: string | null;
+  state: string;
+  created_ms: number;
+  body: string;
+  output: string;
 }
 
 export interface MigrationRow {

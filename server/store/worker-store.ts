@@ -68,6 +68,9 @@ export class WorkerStore implements Store {
     return events.map((event, index) => ({ ...event, sequence: sequences[index] ?? 0 }));
   };
   events: Store['events'] = (...args) => this.#send('events', ...args);
+  saveJobs: Store['saveJobs'] = (...args) => this.#send('saveJobs', ...args);
+  jobs: Store['jobs'] = (...args) => this.#send('jobs', ...args);
+  job: Store['job'] = (...args) => this.#send('job', ...args);
   saveToken: Store['saveToken'] = (...args) => this.#send('saveToken', ...args);
   removeToken: Store['removeToken'] = (...args) => this.#send('removeToken', ...args);
   setting: Store['setting'] = (...args) => this.#send('setting', ...args);

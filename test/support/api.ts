@@ -1,5 +1,7 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { markDamaged } from '../../server/boot/image-events.js';
+import { Jobs } from '../../server/control/jobs.js';
+import type { SshClient } from '../../server/control/ssh-session.js';
 import type { HeardFact } from '../../server/domain/heard-fact.js';
 import { parseCidr } from '../../server/domain/ipv4.js';
 import type { Lease } from '../../server/domain/lease.js';
@@ -46,6 +48,7 @@ export async function startApi(
     readonly wrapStore?: (store: Store) => Store;
     /** Of an image store; its process is started. */
     readonly imagesDir?: string;
+    readonly ssh?: SshClient;
   } = {},
 ): Promise<TestApi> {
   const core = await startCore(options.core);
@@ -60,6 +63,19 @@ export async function startApi(
   const tokens = new Tokens({ adminToken, records: [], store, clock });
   const log = { error: (_data: object, message: string) => void errors.push(message) };
   const keeper = await startKeeper(options.imagesDir, tokens, core, log);
+  let ids = 0;
+  const newId = (): string => `job-${++ids}`;
+  const jobs = new Jobs({
+    store,
+    state: core.state,
+    record: (event) => core.events.record(event),
+    ssh: options.ssh,
+    clock,
+    newId,
+    expirySeconds: 3600,
+    switchedOff: (machine, session) => core.doors.switchedOff(machine, session),
+    log: { error: (_data, message) => errors.push(message) },
+  });
   const deps: ApiDeps = {
     state: core.state,
     store,
@@ -87,6 +103,8 @@ export async function startApi(
       return released;
     },
     heard: () => heard,
+    jobs,
+    newId,
     tokens,
     subnets: testSubnets,
     templateFault: () => undefined,
@@ -137,6 +155,7 @@ export async function startApi(
     shutDown: () => closing.abort(),
     close: async () => {
       closing.abort();
+      await jobs.close();
       await close();
       keeper?.damage.stop();
       await keeper?.images.close();

@@ -75,17 +75,18 @@ job_bytes() {
 	echo "$(($(file_size "$jobs/$1.output") + ${rest:-0}))"
 }
 
-# job_prune: the outputs of finished jobs go, the oldest first, when together they are too many; their results stay. The newest
-# has somebody who waits for it.
+# job_prune ID: the outputs of finished jobs go, the oldest first, when together they are too many; their results stay. Somebody
+# waits for the one of ID.
 job_prune() {
-	local file total=0 newest=1
+	local file total
+	total=$(file_size "$jobs/$1.output")
 	# shellcheck disable=SC2012 # names of our own; only ls sorts by time
 	ls -t "$jobs" | sed -n 's/\.output$//p' | while IFS= read -r file; do
+		[ "$file" != "$1" ] || continue
 		total=$((total + $(file_size "$jobs/$file.output")))
-		if [ -z "$newest" ] && [ "$total" -gt "$job_outputs_limit" ] && [ -e "$jobs/$file.result" ]; then
+		if [ "$total" -gt "$job_outputs_limit" ] && [ -e "$jobs/$file.result" ]; then
 			: >"$jobs/$file.output"
 		fi
-		newest=''
 	done
 }
 
