@@ -26,6 +26,8 @@ export interface RequestOptions {
   /** Sent as JSON. */
   readonly json?: unknown;
   readonly yaml?: string;
+  /** Sent as they are. */
+  readonly bytes?: Buffer;
   /** Sent as it comes; `bytes` becomes the Content-Length, if known. */
   readonly stream?: { readonly source: Readable; readonly bytes: number | undefined };
   readonly headers?: Readonly<Record<string, string>>;
@@ -185,11 +187,17 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
 };
 
-function bodyOf(options: RequestOptions): { readonly headers: Record<string, string>; readonly text?: string } {
+function bodyOf(options: RequestOptions): {
+  readonly headers: Record<string, string>;
+  readonly text?: string | Buffer;
+} {
   if (options.json !== undefined) {
     return { headers: { 'content-type': 'application/json' }, text: JSON.stringify(options.json) };
   }
   if (options.yaml !== undefined) return { headers: { 'content-type': 'application/yaml' }, text: options.yaml };
+  if (options.bytes !== undefined) {
+    return { headers: { 'content-type': 'application/octet-stream' }, text: options.bytes };
+  }
   if (options.stream !== undefined) {
     const { bytes } = options.stream;
     return {

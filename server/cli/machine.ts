@@ -4,6 +4,7 @@ import { type MachineAnswer, machineSchema, readAnswer } from './api-schema.js';
 import type { Cli } from './cli.js';
 import { withExamples } from './examples.js';
 import { progressText } from './live-view.js';
+import { openConsole } from './machine-console.js';
 import { explainLines } from './machine-explain.js';
 import { listAll } from './paging.js';
 import { describeFields } from './terminal/describe.js';
@@ -100,6 +101,19 @@ export function registerMachine(program: Command, cli: Cli): void {
         cli.print({ removed: name }, () => [`${name} is removed`]);
       }),
     [['one machine', 'machine remove node1']],
+  );
+
+  withExamples(
+    machine
+      .command('console')
+      .description('a shell on a machine, or the console of a system on it; Ctrl-] leaves it')
+      .argument('<machine>', 'name of the machine')
+      .argument('[system]', 'absent: the live OS')
+      .action(async (name: string, system: string | undefined) => openConsole(cli, name, system)),
+    [
+      ['the live OS', 'machine console node1'],
+      ['a system', 'machine console node1 web'],
+    ],
   );
 
   withExamples(

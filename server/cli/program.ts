@@ -13,6 +13,7 @@ import { registerExport } from './export.js';
 import { EXIT, errorJson, errorLines, failureOf } from './failure.js';
 import { registerImage } from './image.js';
 import type { Io } from './io.js';
+import { registerJob } from './job.js';
 import { registerLab } from './lab.js';
 import { registerLease } from './lease.js';
 import { registerMachine } from './machine.js';
@@ -38,6 +39,7 @@ const COMMANDS = [
   registerSystem,
   registerImage,
   registerBoot,
+  registerJob,
   registerLease,
   registerToken,
 ];
