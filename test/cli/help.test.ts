@@ -27,7 +27,7 @@ const all = paths(createProgram(io().io).program);
 test('the commands are those of the product', () => {
   const top = new Set(all.map(([first]) => first));
   expect([...top].sort()).toEqual(
-    'apply assets boot diff doctor export image lab lease machine profile role serve system token'.split(' '),
+    'apply assets boot diff doctor export image job lab lease machine profile role serve system token'.split(' '),
   );
 });
 
