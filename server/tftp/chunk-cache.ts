@@ -5,7 +5,11 @@ import type { FromReader, OpenAnswer, ToReader } from './file-messages.js';
 /** Bytes of a chunk: large enough that reading costs little, small enough that 500 readers at different places keep their own. */
 export const CHUNK_BYTES = 128 * 1024;
 /** What is kept of all files together, bytes. Linux gives the memory when it is first used. */
-export const CACHE_BYTES = 64 * 1024 * 1024;
+const CACHE_BYTES = 64 * 1024 * 1024;
+/** Chunks that can be read at once. */
+const STAGES = 64;
+/** What the reading thread fills, bytes. */
+export const STAGE_BYTES = STAGES * CHUNK_BYTES;
 /** Chunks read before they are asked for, when there is room for it. */
 const READ_AHEAD = 4;
 
@@ -43,16 +47,20 @@ interface CachedFile {
 
 /**
  * Hot files in memory, in chunks that all transfers share: a thousand machines that boot read each byte from the disk once. The oldest
- * chunks make room (the clock algorithm). Reading happens in another thread (file-reader.ts), which fills the parts that this one
- * assigns; so a part is never read and written at once.
+ * chunks make room (the clock algorithm). Reading happens in another thread (file-reader.ts), which fills the places of a small shared
+ * memory that this one assigns; so a place is never read and written at once. From there a chunk is copied once into memory of this
+ * thread alone: V8 copies out of shared memory byte by byte, which for every block would cost as much as sending it.
  */
 export class ChunkCache {
   readonly #memory: Uint8Array;
+  readonly #staging: Uint8Array;
+  /** Places in the shared memory that nobody fills. */
+  readonly #stages: number[];
   readonly #tell: (message: ToReader) => void;
   readonly #slots: Slot[];
   readonly #files = new Map<string, CachedFile>();
   readonly #opening = new Map<number, (result: Opened) => void>();
-  readonly #loading = new Map<number, Slot>();
+  readonly #loading = new Map<number, { readonly slot: Slot; readonly stage: number; readonly length: number }>();
   /** Those for whose chunk there was no slot; the next one that is filled may be free for them. */
   readonly #starved: (() => void)[] = [];
   #hand = 0;
@@ -60,10 +68,16 @@ export class ChunkCache {
   /** Transfers that read a file now. */
   #readers = 0;
 
-  constructor(memory: SharedArrayBuffer, tell: (message: ToReader) => void) {
-    this.#memory = new Uint8Array(memory);
+  /** `staging`: shared with the reading thread, STAGE_BYTES long. `bytes`: what may be kept. */
+  constructor(staging: SharedArrayBuffer, tell: (message: ToReader) => void, bytes = CACHE_BYTES) {
+    this.#memory = new Uint8Array(bytes);
+    this.#staging = new Uint8Array(staging);
+    this.#stages = Array.from(
+      { length: Math.floor(staging.byteLength / CHUNK_BYTES) },
+      (_, index) => index * CHUNK_BYTES,
+    );
     this.#tell = tell;
-    this.#slots = Array.from({ length: Math.floor(memory.byteLength / CHUNK_BYTES) }, (_, number) => ({
+    this.#slots = Array.from({ length: Math.floor(bytes / CHUNK_BYTES) }, (_, number) => ({
       number,
       at: number * CHUNK_BYTES,
       file: undefined,
@@ -161,11 +175,13 @@ export class ChunkCache {
     return this.#slots[file.slots[index] ?? -1];
   }
 
-  /** The slot that will hold the chunk; undefined = all of them are being filled at this moment. */
+  /** The slot that will hold the chunk; undefined = as much as possible is being read at this moment. */
   #load(file: CachedFile, index: number): Slot | undefined {
     const { handle } = file;
-    const slot = handle === undefined ? undefined : this.#freeSlot();
-    if (slot === undefined || handle === undefined) return undefined;
+    if (handle === undefined || this.#stages.length === 0) return undefined;
+    const slot = this.#freeSlot();
+    const stage = slot === undefined ? undefined : this.#stages.pop();
+    if (slot === undefined || stage === undefined) return undefined;
     slot.file = file;
     slot.index = index;
     slot.state = 'loading';
@@ -174,16 +190,10 @@ export class ChunkCache {
     file.filled += 1;
     file.loading += 1;
     const ticket = this.#next++;
-    this.#loading.set(ticket, slot);
     const offset = index * CHUNK_BYTES;
-    this.#tell({
-      kind: 'read',
-      ticket,
-      handle,
-      offset,
-      length: Math.min(CHUNK_BYTES, file.size - offset),
-      at: slot.at,
-    });
+    const length = Math.min(CHUNK_BYTES, file.size - offset);
+    this.#loading.set(ticket, { slot, stage, length });
+    this.#tell({ kind: 'read', ticket, handle, offset, length, at: stage });
     return slot;
   }
 
@@ -221,14 +231,18 @@ export class ChunkCache {
   }
 
   #loaded(ticket: number, problem: string | undefined): void {
-    const slot = this.#loading.get(ticket);
+    const loading = this.#loading.get(ticket);
     this.#loading.delete(ticket);
-    if (slot?.file === undefined) return;
-    const { file } = slot;
+    if (loading?.slot.file === undefined) return;
+    const { slot, stage, length } = loading;
+    const { file } = loading.slot;
+    this.#stages.push(stage);
     const waiting = [...slot.waiting.splice(0), ...this.#starved.splice(0)];
     file.loading -= 1;
-    if (problem === undefined) slot.state = 'loaded';
-    else {
+    if (problem === undefined) {
+      this.#memory.set(this.#staging.subarray(stage, stage + length), slot.at);
+      slot.state = 'loaded';
+    } else {
       file.problem = problem;
       this.#empty(slot);
     }

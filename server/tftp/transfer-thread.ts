@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { compiledEntry } from '../paths.js';
-import { CACHE_BYTES } from './chunk-cache.js';
+import { STAGE_BYTES } from './chunk-cache.js';
 import type { ReaderData } from './file-messages.js';
 import { ListenError } from './listen-error.js';
 import type { FromWorker, ReadyMessage, ToWorker, WorkerData, WorkerSettings } from './messages.js';
@@ -52,7 +52,7 @@ export class TransferThread {
   /** Resolves when the thread takes jobs; rejects when its code cannot be loaded, with ListenError when a port cannot be had. */
   start(): Promise<ReadyMessage> {
     return new Promise((resolve, reject) => {
-      const chunks = new SharedArrayBuffer(CACHE_BYTES);
+      const chunks = new SharedArrayBuffer(STAGE_BYTES);
       const signal = newWakeSignal();
       const { port1, port2 } = new MessageChannel();
       const settings: WorkerSettings = this.#plain ? { ...this.#settings, transport: 'dgram' } : this.#settings;
