@@ -27,7 +27,7 @@ dmi() {
 
 # memory_bytes FIELD: MemTotal or MemAvailable.
 memory_bytes() {
-	awk -v field="$1:" '$1 == field { printf "%d\n", $2 * 1024 }' /proc/meminfo
+	awk -v field="$1:" '$1 == field { printf "%.0f\n", $2 * 1024 }' /proc/meminfo
 }
 
 # claim_body NIC CLAIM_ID

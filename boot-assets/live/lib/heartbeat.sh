@@ -14,7 +14,7 @@ keep_lease() {
 
 # memory_line FIELD
 memory_line() {
-	awk -v field="$1:" '$1 == field { printf "%d\n", $2 * 1024 }' /proc/meminfo
+	awk -v field="$1:" '$1 == field { printf "%.0f\n", $2 * 1024 }' /proc/meminfo
 }
 
 heartbeat_body() {
