@@ -135,6 +135,8 @@ function vmAppend({ name }: System, network: PlannedNetwork): string {
     'console=ttyS0',
     // QEMU ends with the guest's reboot, and the machine starts it again by its policy.
     'panic=1',
+    // In slow emulation the kernel's check of the timer fails and it panics: "IO-APIC + timer doesn't work" (kernel-parameters.txt).
+    'no_timer_check',
     address === undefined ? 'ip=dhcp' : ipArgument(address, name),
     ...(network.kind === 'host' ? [] : [`BOOTIF=01-${network.mac.replaceAll(':', '-')}`]),
     `anybios.vm=${name}`,
