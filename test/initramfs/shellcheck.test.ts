@@ -39,7 +39,9 @@ function linked(path: string): string {
   const text = readFileSync(path, 'utf8');
   const names = /^for library in ([^;]+); do$/m.exec(text)?.[1]?.split(' ') ?? [];
   const libraries = names.map((name) => {
-    const folders = ['live-debian/lib', 'live-debian', 'live/lib', 'initramfs/lib'];
+    // Both live operating systems have a backend.sh: each its own.
+    const own = path.includes('/live-debian/') ? ['live-debian/lib', 'live-debian'] : [];
+    const folders = [...own, 'live/lib', 'initramfs/lib'];
     const places = folders.map((folder) => `${assetsSource}/${folder}/${name}.sh`);
     const place = places.find((candidate) => existsSync(candidate));
     if (place === undefined) throw new Error(`${path} sources ${name}.sh, which does not exist`);
