@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { getPriority, setPriority } from 'node:os';
 import type { BootAnswer } from '../boot/contract.js';
 import type { BootQuestion, FromStream, StreamReport, StreamSettings, ToStream } from './stream-messages.js';
 
@@ -14,6 +15,8 @@ interface Waiting {
 }
 
 const RESTART_PAUSE = 1000;
+/** Nice value: where processors are short, DHCP answers and the API go before downloads, about two to one. */
+const BEHIND = 3;
 const CLOSE_PATIENCE = 2000;
 /** Connections kept while the process starts again. */
 const WAITING_LIMIT = 2000;
@@ -62,6 +65,7 @@ export class StreamChild {
       // Nothing of our environment: it may hold a token, and NODE_OPTIONS are meant for the main process.
       const child = fork(this.#entry, [], { execArgv: [], env: {}, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
       this.#child = child;
+      if (child.pid !== undefined) putBehind(child.pid, this.#log);
       child.on('message', (message: FromStream) => {
         if (message.kind === 'report') {
           this.#hear(message);
@@ -161,5 +165,13 @@ export class StreamChild {
       // A failure leads here again, by its exit.
       this.start().catch((error: unknown) => this.#log.error({ error }, 'no image downloads at the moment'));
     }, pause);
+  }
+}
+
+function putBehind(pid: number, log: StreamChildLog): void {
+  try {
+    setPriority(pid, Math.min(19, getPriority() + BEHIND));
+  } catch (error) {
+    log.info({ error }, 'downloads have the priority of the rest');
   }
 }
