@@ -7,7 +7,7 @@ import { type LiveDoor, layOutDoor } from '../support/live-door.js';
 
 /*
  * One order for 500 machines: four of them are real SSH servers, the others have registered a door that nobody opens (their power
- * was cut). Those that answer must not wait for those that do not.
+ * was cut, a minute ago). Those that answer must not wait for those that do not.
  */
 
 const COUNT = 500;
@@ -27,7 +27,7 @@ beforeAll(async () => {
     if (number <= COUNT - REAL) {
       const hostKey = rig.key.publicKey.replace(/ anybios$/, '');
       const address = parseIpv4(`127.90.${number >> 8}.${number & 255}`);
-      rig.open(`node${number}`, { session: 'boot', address, port: 922, hostKey, registeredAt: Date.now() });
+      rig.open(`node${number}`, { session: 'boot', address, port: 922, hostKey, registeredAt: Date.now() - 60_000 });
       continue;
     }
     const live = layOutDoor('dash');

@@ -16,7 +16,7 @@ export interface ControlRig {
   readonly key: ControlKey;
   readonly ssh: SshClient;
   jobs: Jobs;
-  /** The machine's live OS has registered its door, and sends heartbeats. */
+  /** The machine's live OS has registered its door, and was heard last at that time. */
   open(machine: string, door: ControlDoor): void;
   /** The jobs of the server end and begin again, as when it is restarted. */
   restart(): Promise<void>;
@@ -76,7 +76,7 @@ export async function startRig(machines: readonly Machine[], expirySeconds = 360
         systems: [],
         unmanaged: false,
         upSince: now,
-        heartbeatAt: now,
+        heartbeatAt: door.registeredAt,
         control: door,
       });
     },
