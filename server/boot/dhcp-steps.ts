@@ -1,5 +1,6 @@
 import { opensSession } from '../decide/session-rule.js';
 import type { Json } from '../domain/event.js';
+import type { Observed } from '../domain/machine.js';
 import type { DhcpFacts, DhcpStep, Sender } from './contract.js';
 import type { EventLog } from './event-log.js';
 import type { Observations } from './observations.js';
@@ -41,17 +42,12 @@ export class DhcpSteps {
         (machine?.macs.length === 0 && seen.mac !== facts.mac) ||
         (firmwareArch !== undefined && seen.arch !== firmwareArch) ||
         (facts.uuid !== undefined && seen.uuid !== facts.uuid);
-      observations.update(
-        key,
-        facts.mac,
-        {
-          // A machine without MACs of its own is known by the one that it showed last.
-          ...(machine !== undefined && machine.macs.length === 0 ? { mac: facts.mac } : {}),
-          ...(firmwareArch === undefined ? {} : { arch: firmwareArch }),
-          ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
-        },
-        news,
-      );
+      const patch: { -readonly [K in keyof Observed]?: Observed[K] } = {};
+      // A machine without MACs of its own is known by the one that it showed last.
+      if (machine !== undefined && machine.macs.length === 0) patch.mac = facts.mac;
+      if (firmwareArch !== undefined) patch.arch = firmwareArch;
+      if (facts.uuid !== undefined) patch.uuid = facts.uuid;
+      observations.update(key, facts.mac, patch, news);
       if (seen === undefined && machine === undefined) {
         events.record({
           source: 'dhcp',

@@ -8,6 +8,8 @@ import { patched } from './patched.js';
 /** Machines that are only discovered, at most; MACs are easy to make up, and each is kept in memory and in the store. */
 export const MOST_STRANGERS = 20_000;
 
+const STRANGER_TICK_MS = 10_000;
+
 /** What machines show of themselves: in memory at once, in the store when it matters after a restart. */
 export class Observations {
   readonly #state: State;
@@ -50,7 +52,7 @@ export class Observations {
     };
     const next = patched<Observed>(base, { lastSeenAt: now, ...patch, key });
     this.#state.observed.set(key, next);
-    if (!this.#state.machines.has(key)) this.#sawStranger(key);
+    if (!this.#state.machines.has(key)) this.#sawStranger(key, old?.lastSeenAt ?? 0, now);
     if (keep || old === undefined) {
       this.#store
         .saveObserved(next)
@@ -77,7 +79,9 @@ export class Observations {
   }
 
   /** When there are too many, the one that was silent longest and does not wait for approval is forgotten. */
-  #sawStranger(key: string): void {
+  #sawStranger(key: string, lastSeenAt: number, now: number): void {
+    // Its place in the row is that of some seconds ago: good enough, and a boot sends several packets in each of them.
+    if (now - lastSeenAt < STRANGER_TICK_MS && this.#strangers.has(key)) return;
     this.#strangers.delete(key);
     this.#strangers.add(key);
     if (this.#strangers.size <= MOST_STRANGERS) return;

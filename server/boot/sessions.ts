@@ -186,16 +186,9 @@ export class Sessions {
     data: Readonly<Record<string, Json>> = {},
     level: 'info' | 'warning' | 'error' = 'info',
   ): void {
-    this.#events.record({
-      source,
-      kind,
-      level,
-      session: session.id,
-      ...(session.machine === undefined ? {} : { machine: session.machine }),
-      mac: session.mac,
-      message,
-      data,
-    });
+    const { id, machine, mac } = session;
+    if (machine === undefined) this.#events.record({ source, kind, level, session: id, mac, message, data });
+    else this.#events.record({ source, kind, level, session: id, machine, mac, message, data });
   }
 
   /** A machine got another key (approved, renamed, removed). */

@@ -1,12 +1,13 @@
 import type { DhcpFacts, DhcpMessageWord, DhcpStep } from '../boot/contract.js';
 import type { Json } from '../domain/event.js';
-import { broadcastOf, formatCidr, formatIpv4, type Ipv4, netmask, UNSPECIFIED } from '../domain/ipv4.js';
+import { formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
 import { bootFields } from './boot-options.js';
 import type { DhcpContext, DhcpReply } from './dhcp-decision.js';
 import { chosenOptions } from './options.js';
 import { type ReplyOptions, replyTo } from './reply.js';
 import { describePath, replyPath } from './reply-path.js';
+import { cidrText, subnetOptions } from './subnet-options.js';
 
 /** OFFER or ACK: the address, the subnet's options, and what this firmware boots. Without `address`: options only. */
 export function answer(
@@ -19,13 +20,17 @@ export function answer(
   const { identity, serverId, facts } = context;
   const offer = context.bootOffer();
   const boot = bootFields(facts, offer, identity.address);
+  const options = subnetOptions(context.subnet);
+  const name = context.machine?.name;
   const message = replyTo(request, {
     type,
     serverId,
-    ...(address === undefined ? {} : { yiaddr: address }),
-    ...(boot.siaddr === undefined ? {} : { siaddr: boot.siaddr }),
-    ...(boot.file === undefined ? {} : { file: boot.file }),
-    options: { ...(address === undefined ? {} : leaseOptions(context)), ...networkOptions(context) },
+    yiaddr: address,
+    siaddr: boot.siaddr,
+    file: boot.file,
+    encoded: address === undefined ? [options.network] : [options.lease, options.network],
+    options: name === undefined ? NO_OPTIONS : { hostName: name },
+    encodedAfter: options.rest,
     chosen: chosenOptions(context),
     boot: boot.options,
   });
@@ -33,22 +38,16 @@ export function answer(
   const file = offer.kind === 'none' ? undefined : offer.kind === 'script' ? offer.url : offer.file;
   const what = address === undefined ? 'options' : `${formatIpv4(address)} (${why})`;
   const text = `${type === 'offer' ? 'offered' : 'given'} ${what}${bootWords(facts, offer.reason, file)}`;
-  return {
-    kind: 'reply',
-    message,
-    path,
-    step: {
-      ...step(context, type, text, address, {
-        why,
-        boot: offer.reason,
-        ...(file === undefined ? {} : { file }),
-        ...(offer.kind === 'loader' ? { loader: offer.loader } : {}),
-        path: describePath(path, formatIpv4),
-      }),
-      ...(offer.kind === 'none' && offer.diagnosis !== undefined ? { diagnosis: offer.diagnosis } : {}),
-    },
-  };
+  const data: Record<string, Json> = { why, boot: offer.reason };
+  if (file !== undefined) data.file = file;
+  if (offer.kind === 'loader') data.loader = offer.loader;
+  data.path = describePath(path, formatIpv4);
+  const told: { -readonly [K in keyof DhcpStep]: DhcpStep[K] } = step(context, type, text, address, data);
+  if (offer.kind === 'none' && offer.diagnosis !== undefined) told.diagnosis = offer.diagnosis;
+  return { kind: 'reply', message, path, step: told };
 }
+
+const NO_OPTIONS: ReplyOptions = {};
 
 /** A machine that wants to boot and gets no file must read why; an OS that only wants an address has nothing to read. */
 function bootWords(facts: DhcpFacts, reason: string, file: string | undefined): string {
@@ -67,27 +66,6 @@ export function refuse(request: DhcpPacket, context: DhcpContext, reason: string
   };
 }
 
-/** T1 and T2 by RFC 2131, section 4.4.5. */
-function leaseOptions({ subnet }: DhcpContext): ReplyOptions {
-  return {
-    leaseTime: subnet.leaseSeconds,
-    renewalTime: Math.floor(subnet.leaseSeconds / 2),
-    rebindingTime: Math.floor((subnet.leaseSeconds * 7) / 8),
-  };
-}
-
-/** All of it, asked for or not: old ROMs leave things out of their list (option 55) and then fail without them. */
-function networkOptions({ subnet, machine }: DhcpContext): ReplyOptions {
-  return {
-    subnetMask: netmask(subnet.cidr.prefix),
-    routers: subnet.router === undefined ? undefined : [subnet.router],
-    dnsServers: subnet.dns.length === 0 ? undefined : subnet.dns,
-    hostName: machine?.name,
-    domainName: subnet.domain,
-    broadcastAddress: broadcastOf(subnet.cidr),
-  };
-}
-
 export function step(
   { facts, subnet }: DhcpContext,
   message: DhcpMessageWord,
@@ -95,15 +73,8 @@ export function step(
   address?: Ipv4,
   data: Readonly<Record<string, Json>> = {},
 ): DhcpStep {
-  return {
-    facts,
-    message,
-    ...(address === undefined ? {} : { address }),
-    text,
-    data: {
-      subnet: formatCidr(subnet.cidr),
-      ...(address === undefined ? {} : { address: formatIpv4(address) }),
-      ...data,
-    },
-  };
+  const all: Record<string, Json> = { subnet: cidrText(subnet) };
+  if (address !== undefined) all.address = formatIpv4(address);
+  Object.assign(all, data);
+  return address === undefined ? { facts, message, text, data: all } : { facts, message, address, text, data: all };
 }

@@ -157,13 +157,14 @@ export function grantedLease(
   const { mac, subnet, now, addresses } = subject;
   const before = addresses.leaseAt(address);
   const renewed = before?.mac === mac && before.state === 'active' && isLive(before, now);
-  return {
+  const lease: { -readonly [K in keyof Lease]: Lease[K] } = {
     address,
     mac,
-    ...(seen.clientId === undefined ? {} : { clientId: seen.clientId }),
-    ...(seen.hostname === undefined ? {} : { hostname: seen.hostname }),
     state: 'active',
     startedAt: renewed ? before.startedAt : now,
     expiresAt: now + subnet.leaseSeconds,
   };
+  if (seen.clientId !== undefined) lease.clientId = seen.clientId;
+  if (seen.hostname !== undefined) lease.hostname = seen.hostname;
+  return lease;
 }

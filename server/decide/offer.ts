@@ -5,7 +5,7 @@ import { getOption } from '../wire/dhcp/options.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
 import { relayWord } from '../wire/dhcp/relay.js';
 import { answer, refuse, step } from './answer.js';
-import type { DhcpContext, DhcpDecision } from './dhcp-decision.js';
+import type { DhcpContext, DhcpDecision, DhcpReply } from './dhcp-decision.js';
 import {
   chooseAddress,
   grantedLease,
@@ -55,11 +55,17 @@ function decideDiscover(request: DhcpPacket, context: DhcpContext): DhcpDecision
   const { addresses, facts } = context;
   const isNew =
     addresses.reservedFor(choice.address) === undefined && addresses.leaseAt(choice.address)?.mac !== facts.mac;
-  return {
-    ...answer(request, context, 'offer', choice.address, choice.why),
+  const reply = answer(request, context, 'offer', choice.address, choice.why);
+  const { message, path, step: told } = reply;
+  const held: { -readonly [K in keyof DhcpReply]: DhcpReply[K] } = {
+    kind: 'reply',
+    message,
+    path,
+    step: told,
     hold: choice.address,
-    ...(isNew ? { isNew } : {}),
   };
+  if (isNew) held.isNew = true;
+  return held;
 }
 
 /** The four states of a client that sends REQUEST are told apart by three fields (RFC 2131, table 4). */

@@ -3,6 +3,7 @@ import type { MessageType } from '../wire/dhcp/option-kinds.js';
 import { OPTIONS, type OptionName, type OptionValue } from '../wire/dhcp/option-table.js';
 import { setOption } from '../wire/dhcp/options.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
+import type { EncodedOptions } from './subnet-options.js';
 
 /** Named options in the order they go out. */
 export type ReplyOptions = { readonly [N in OptionName]?: OptionValue<N> | undefined };
@@ -11,11 +12,14 @@ export interface ReplyContent {
   readonly type: MessageType;
   /** Option 54: how the client names this server from now on. */
   readonly serverId: Ipv4;
-  readonly yiaddr?: Ipv4;
+  readonly yiaddr?: Ipv4 | undefined;
   /** Where the boot file lies. */
-  readonly siaddr?: Ipv4;
-  readonly file?: string;
+  readonly siaddr?: Ipv4 | undefined;
+  readonly file?: string | undefined;
+  /** Before and after `options`. */
+  readonly encoded?: readonly EncodedOptions[];
   readonly options?: ReplyOptions;
+  readonly encodedAfter?: EncodedOptions;
   /** Set by people; they replace those above. */
   readonly chosen?: ReadonlyMap<number, { readonly bytes: Uint8Array }>;
   /** What the firmware needs to boot; nothing replaces these. */
@@ -30,8 +34,10 @@ export function replyTo(request: DhcpPacket, content: ReplyContent): DhcpPacket 
   const options = new Map<number, Uint8Array>();
   setOption(options, 'messageType', content.type);
   setOption(options, 'serverId', content.serverId);
+  for (const encoded of content.encoded ?? []) for (const [code, bytes] of encoded) options.set(code, bytes);
   const named = content.options ?? {};
   for (const name of Object.keys(named) as OptionName[]) copyNamed(options, named, name);
+  for (const [code, bytes] of content.encodedAfter ?? []) options.set(code, bytes);
   for (const [code, { bytes }] of content.chosen ?? []) options.set(code, bytes);
   const boot = content.boot ?? {};
   for (const name of Object.keys(boot) as OptionName[]) copyNamed(options, boot, name);

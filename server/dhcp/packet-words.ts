@@ -1,5 +1,6 @@
 import type { DhcpFacts } from '../boot/contract.js';
 import { describeArch } from '../domain/arch.js';
+import type { Json } from '../domain/event.js';
 import { formatIpv4 } from '../domain/ipv4.js';
 import { MESSAGE_TYPES } from '../wire/dhcp/option-kinds.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
@@ -20,8 +21,8 @@ export function describeClient(facts: DhcpFacts): string {
 }
 
 /** What iPXE says of its build: an old one explains a lot. */
-export function factsOfBuild({ ipxe }: DhcpFacts): Readonly<Record<string, string>> {
-  if (ipxe === undefined) return {};
+export function factsOfBuild({ ipxe }: DhcpFacts): Readonly<Record<string, string>> | undefined {
+  if (ipxe === undefined) return undefined;
   return { ...(ipxe.version === undefined ? {} : { ipxe: ipxe.version }), features: ipxe.features.join(' ') };
 }
 
@@ -31,10 +32,8 @@ export function wordOf(request: DhcpPacket): string {
 }
 
 /** What every event of a packet carries. */
-export function factsOfPacket(request: DhcpPacket): Readonly<Record<string, string | number>> {
-  return {
-    xid: request.xid.toString(16).padStart(8, '0'),
-    secs: request.secs,
-    ...(request.giaddr === 0 ? {} : { relay: formatIpv4(request.giaddr) }),
-  };
+export function factsOfPacket(request: DhcpPacket): Record<string, Json> {
+  const facts: Record<string, Json> = { xid: request.xid.toString(16).padStart(8, '0'), secs: request.secs };
+  if (request.giaddr !== 0) facts.relay = formatIpv4(request.giaddr);
+  return facts;
 }

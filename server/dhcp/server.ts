@@ -13,6 +13,7 @@ import { getOption } from '../wire/dhcp/options.js';
 import { type DhcpPacket, decodePacket, encodePacket, replyLimit } from '../wire/dhcp/packet.js';
 import { relayWord } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
+import { Scratch } from '../wire/writer.js';
 import type { DhcpMetrics } from './dhcp-metrics.js';
 import { DhcpLinks } from './links.js';
 import type { DhcpSite } from './links-needed.js';
@@ -84,6 +85,8 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     secondLegPacket: (bytes, from, link) => run(() => serveSecondLeg(bytes, from, link), link),
     error: failed,
   });
+  /** `send` copies what it is given. */
+  const scratch = new Scratch(2048);
   const newAddresses = new NewAddresses(boot, leases);
   let ownAddresses: readonly Ipv4[] = [];
   let closing = false;
@@ -164,9 +167,9 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
 
   function answer({ message, path, step }: DhcpReply, exchange: Exchange, sender: Sender): void {
     const { request, facts, context, link, began } = exchange;
-    const bytes = encodePacket(message, replyLimit(request));
+    const bytes = encodePacket(message, replyLimit(request), scratch);
     // Before it leaves: the machine's next request, by TFTP, can be here before this function has returned.
-    const data = { ...factsOfPacket(request), ...factsOfBuild(facts), ...step.data };
+    const data = Object.assign(factsOfPacket(request), factsOfBuild(facts), step.data);
     boot.step({ ...step, text: `${describeClient(facts)}: ${step.text}`, data }, sender);
     link.send(bytes, path, context.serverId, (error) => {
       counts.replied--;
@@ -235,7 +238,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     if (subnet.mode !== 'full' && (message !== 'discover' || !netboots(facts))) return;
     const mode = subnet.mode === 'full' ? {} : { mode: subnet.mode };
     const text = `${message} from ${describeClient(facts)}`;
-    const data = { ...factsOfPacket(request), ...factsOfBuild(facts) };
+    const data = Object.assign(factsOfPacket(request), factsOfBuild(facts));
     boot.step({ facts, message, ...mode, text, data }, sender);
   }
 

@@ -23,7 +23,7 @@ export interface DhcpLink {
   readonly name: string;
   readonly addresses: readonly Ipv4[];
   /**
-   * The datagram leaves before the event loop has turned, together with others. `from` is our address on this link; `failed` is
+   * The datagram leaves before the event loop has turned, together with others; `bytes` are copied. `from` is our address on this link; `failed` is
    * told when the kernel refuses it.
    */
   send(bytes: Uint8Array, path: ReplyPath, from: Ipv4, failed: SendFailed): void;
@@ -97,7 +97,8 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   }
 
   function sendWaiting(bytes: Uint8Array, port: number, to: Ipv4, failed: SendFailed): void {
-    socket.send(bytes, port, formatIpv4(to), (error) => {
+    // A copy: dgram reads it later.
+    socket.send(Uint8Array.from(bytes), port, formatIpv4(to), (error) => {
       if (error !== null) failed(error);
     });
   }

@@ -9,6 +9,7 @@ import { jobCalls } from './calls/jobs.js';
 import { leaseCalls } from './calls/leases.js';
 import { serverCalls } from './calls/server.js';
 import { loadSnapshot } from './calls/snapshot.js';
+import type { OpenDatabase } from './database.js';
 import type { ObservedRow, SessionRow, Tables } from './tables.js';
 
 /**
@@ -38,9 +39,12 @@ export function backgroundRows(name: CallName, args: CallArguments[CallName]): n
   return name === 'appendEvents' && Array.isArray(first) ? first.length : undefined;
 }
 
-/** Each call as queries on a connection that is inside a transaction. Nothing in them is SQLite's own. */
+/** Each call as queries on a connection that is inside a transaction; those of the hot path answer at once. Nothing in them is SQLite's own. */
 export type Calls = {
-  readonly [K in CallName]: (database: Kysely<Tables>, ...args: CallArguments[K]) => Promise<CallResults[K]>;
+  readonly [K in CallName]: (
+    database: Kysely<Tables>,
+    ...args: CallArguments[K]
+  ) => Promise<CallResults[K]> | CallResults[K];
 };
 
 /** How much history is kept; the rest is pruned as new rows come in. */
@@ -53,15 +57,15 @@ export interface Limits {
   readonly jobs: number;
 }
 
-/** `database` only serves to build the queries of the hot path once. */
-export function createCalls(database: Kysely<Tables>, limits: Limits): Calls {
+/** `kysely` only serves to build the queries of the hot path once; they run as the driver's own statements. */
+export function createCalls({ kysely, prepare }: Pick<OpenDatabase, 'kysely' | 'prepare'>, limits: Limits): Calls {
   return {
     load: loadSnapshot,
     ...desiredCalls,
-    ...leaseCalls(database),
+    ...leaseCalls(kysely, prepare),
     ...imageCalls,
-    ...bootCalls(database, limits.sessions),
-    ...eventCalls(database, limits.events),
+    ...bootCalls(kysely, prepare, limits.sessions),
+    ...eventCalls(kysely, prepare, limits.events),
     ...jobCalls(limits.jobs),
     ...serverCalls,
   };

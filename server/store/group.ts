@@ -27,7 +27,10 @@ export async function runGroup(
     const outcomes: Outcome[] = [];
     try {
       await connection.executeQuery(BEGIN);
-      for (const call of group) outcomes.push(await runOne(connection, call));
+      for (const call of group) {
+        const outcome = SINGLE_STATEMENT.has(call.name) ? runSingle(connection, call) : runOne(connection, call);
+        outcomes.push(outcome instanceof Promise ? await outcome : outcome);
+      }
       await connection.executeQuery(COMMIT);
       return outcomes;
     } catch (error) {
@@ -38,7 +41,6 @@ export async function runGroup(
   });
 
   async function runOne(connection: Kysely<Tables>, call: Call): Promise<Outcome> {
-    if (SINGLE_STATEMENT.has(call.name)) return runSingle(connection, call);
     await connection.executeQuery(MARK);
     try {
       const value = await answer(connection, call);
@@ -53,16 +55,26 @@ export async function runGroup(
     }
   }
 
-  async function runSingle(connection: Kysely<Tables>, call: Call): Promise<Outcome> {
+  /** Most answer at once: to wait for them would cost as much as SQLite needs for the row. */
+  function runSingle(connection: Kysely<Tables>, call: Call): Promise<Outcome> | Outcome {
     try {
-      return { ok: true, value: await answer(connection, call) };
+      const value = answer(connection, call);
+      if (!(value instanceof Promise)) return { ok: true, value };
+      return value.then((later): Outcome => ({ ok: true, value: later }), failedAlone);
     } catch (error) {
-      if (!inTransaction()) throw error;
-      return { ok: false, error: toPlain(storeError(error, path)) };
+      return failedAlone(error);
     }
   }
 
-  function answer<K extends CallName>(connection: Kysely<Tables>, call: Call<K>): Promise<CallResults[K]> {
+  function failedAlone(error: unknown): Outcome {
+    if (!inTransaction()) throw error;
+    return { ok: false, error: toPlain(storeError(error, path)) };
+  }
+
+  function answer<K extends CallName>(
+    connection: Kysely<Tables>,
+    call: Call<K>,
+  ): Promise<CallResults[K]> | CallResults[K] {
     return calls[call.name](connection, ...call.args);
   }
 }

@@ -21,7 +21,7 @@ let closing = false;
 
 try {
   const database = await openDatabase(path, Date.now());
-  const calls = createCalls(database.kysely, limits);
+  const calls = createCalls(database, limits);
   port.on('message', (text: string) => {
     const request: Request = JSON.parse(text);
     if (request.kind === 'close') closing = true;

@@ -2,41 +2,43 @@ import type { Kysely } from 'kysely';
 import type { BootSession } from '../../domain/boot-session.js';
 import type { Calls } from '../calls.js';
 import { fromJson } from '../json.js';
-import { Prepared, param } from '../prepared.js';
+import { type Prepare, Prepared, param } from '../prepared.js';
 import type { Tables } from '../tables.js';
 
 type BootCalls = 'saveObserved' | 'removeObserved' | 'saveSession' | 'sessions' | 'session' | 'saveClaim';
 
 const PRUNE_EVERY = 1000;
 
-export function bootCalls(database: Kysely<Tables>, keepSessions: number): Pick<Calls, BootCalls> {
+export function bootCalls(database: Kysely<Tables>, prepare: Prepare, keepSessions: number): Pick<Calls, BootCalls> {
   const body = param<string>('body');
-  const putObserved = new Prepared<unknown, { key: string; body: string }>(
+  const putObserved = new Prepared<{ key: string; body: string }>(
     database
       .insertInto('observed')
       .values({ key: param<string>('key'), body })
       .onConflict((on) => on.column('key').doUpdateSet({ body })),
+    prepare,
   );
   // Steps and progress rewrite the open session of every booting machine.
   const sessionColumns = { key: param<string>('key'), opened_ms: param<number>('opened_ms'), body };
-  const putSession = new Prepared<unknown, { id: string; key: string; opened_ms: number; body: string }>(
+  const putSession = new Prepared<{ id: string; key: string; opened_ms: number; body: string }>(
     database
       .insertInto('sessions')
       .values({ id: param<string>('id'), ...sessionColumns })
       .onConflict((on) => on.column('id').doUpdateSet(sessionColumns)),
+    prepare,
   );
   let saves = 0;
   return {
-    async saveObserved(connection, { key, body }) {
-      await putObserved.run(connection, { key, body });
+    saveObserved(_connection, { key, body }) {
+      putObserved.run({ key, body });
     },
     async removeObserved(connection, key) {
       await connection.deleteFrom('observed').where('key', '=', key).execute();
     },
-    async saveSession(connection, { id, key, opened_ms, body }) {
-      await putSession.run(connection, { id, key, opened_ms, body });
+    saveSession(connection, { id, key, opened_ms, body }) {
+      putSession.run({ id, key, opened_ms, body });
       saves += 1;
-      if (saves % PRUNE_EVERY === 0) await pruneSessions(connection, keepSessions);
+      return saves % PRUNE_EVERY === 0 ? pruneSessions(connection, keepSessions) : undefined;
     },
     async sessions(connection, { key, before, limit }) {
       const rows = await connection

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { BootEvent, NewEvent } from '../../domain/event.js';
 import type { Calls } from '../calls.js';
 import { fromJson } from '../json.js';
-import { Prepared, param } from '../prepared.js';
+import { type Prepare, Prepared, param } from '../prepared.js';
 import type { EventRow, Tables } from '../tables.js';
 
 type Values = Readonly<Record<string, string | number | null>>;
@@ -13,9 +13,13 @@ const PRUNE_EVERY = 1000;
 /** Rows of one statement: the cost of running it is shared. What is left over goes one by one. */
 const ROWS = 16;
 
-export function eventCalls(database: Kysely<Tables>, keep: number): Pick<Calls, 'appendEvents' | 'events'> {
-  const one = prepareInsert(database, 1);
-  const many = prepareInsert(database, ROWS);
+export function eventCalls(
+  database: Kysely<Tables>,
+  prepare: Prepare,
+  keep: number,
+): Pick<Calls, 'appendEvents' | 'events'> {
+  const one = prepareInsert(database, prepare, 1);
+  const many = prepareInsert(database, prepare, ROWS);
   return {
     async appendEvents(connection, events) {
       const sequences: number[] = [];
@@ -23,8 +27,8 @@ export function eventCalls(database: Kysely<Tables>, keep: number): Pick<Calls, 
       for (let at = 0; at < events.length; ) {
         const insert = events.length - at >= ROWS ? many : one;
         const values = events.slice(at, at + (insert === many ? ROWS : 1)).map(eventToRow);
-        const { rows } = await insert.runRows(connection, values);
-        for (const { sequence } of rows) {
+        const last = insert.insert(values);
+        for (let sequence = last - values.length + 1; sequence <= last; sequence++) {
           sequences.push(sequence);
           if (sequence % PRUNE_EVERY === 0) prune = true;
         }
@@ -56,7 +60,7 @@ export function eventCalls(database: Kysely<Tables>, keep: number): Pick<Calls, 
   };
 }
 
-function prepareInsert(database: Kysely<Tables>, count: number): Prepared<{ sequence: number }, Values> {
+function prepareInsert(database: Kysely<Tables>, prepare: Prepare, count: number): Prepared<Values> {
   const rows = Array.from({ length: count }, (_, row) => ({
     at_ms: param<number>('at_ms', row),
     source: param<string>('source', row),
@@ -68,7 +72,7 @@ function prepareInsert(database: Kysely<Tables>, count: number): Prepared<{ sequ
     message: param<string>('message', row),
     data: param<string>('data', row),
   }));
-  return new Prepared(database.insertInto('events').values(rows).returning('sequence'));
+  return new Prepared(database.insertInto('events').values(rows), prepare);
 }
 
 function eventToRow(event: NewEvent): Values {

@@ -3,12 +3,15 @@ import { invalid } from '../../domain/errors.js';
 import { formatIpv4, type Ipv4 } from '../../domain/ipv4.js';
 import type { Lease } from '../../domain/lease.js';
 import type { Calls } from '../calls.js';
-import { Prepared, param } from '../prepared.js';
+import { type Prepare, Prepared, param } from '../prepared.js';
 import type { LeaseRow, Tables } from '../tables.js';
 
 type Values = Readonly<Record<string, string | number | null>>;
 
-export function leaseCalls(database: Kysely<Tables>): Pick<Calls, 'claimLease' | 'lease' | 'removeLease'> {
+export function leaseCalls(
+  database: Kysely<Tables>,
+  prepare: Prepare,
+): Pick<Calls, 'claimLease' | 'lease' | 'removeLease'> {
   const columns = {
     mac: param<string>('mac'),
     client_id: param<string | null>('client_id'),
@@ -17,13 +20,14 @@ export function leaseCalls(database: Kysely<Tables>): Pick<Calls, 'claimLease' |
     started_s: param<number>('started_s'),
     expires_s: param<number>('expires_s'),
   };
-  const insert = new Prepared<unknown, Values>(
+  const insert = new Prepared<Values>(
     database
       .insertInto('leases')
       .values({ address: param<number>('address'), ...columns })
       .onConflict((on) => on.column('address').doNothing()),
+    prepare,
   );
-  const update = new Prepared<unknown, Values>(
+  const update = new Prepared<Values>(
     database
       .updateTable('leases')
       .set(columns)
@@ -34,19 +38,17 @@ export function leaseCalls(database: Kysely<Tables>): Pick<Calls, 'claimLease' |
       .where('state', '=', param<string>('was_state'))
       .where('started_s', '=', param<number>('was_started_s'))
       .where('expires_s', '=', param<number>('was_expires_s')),
+    prepare,
   );
   return {
-    async claimLease(connection, lease, wanted) {
+    claimLease(_connection, lease, wanted) {
       const expected = wanted ?? undefined;
       if (expected !== undefined && expected.address !== lease.address) {
         throw invalid(`a lease of ${formatIpv4(expected.address)} cannot become one of ${formatIpv4(lease.address)}`);
       }
       const values = { ...leaseToRow(lease) };
-      const { numAffectedRows } =
-        expected === undefined
-          ? await insert.run(connection, values)
-          : await update.run(connection, { ...values, ...prefixed(leaseToRow(expected)) });
-      return numAffectedRows === 1n ? 'ok' : 'conflict';
+      const written = expected === undefined ? insert.run(values) : update.run({ ...values, ...expectedRow(expected) });
+      return written === 1 ? 'ok' : 'conflict';
     },
     async lease(connection, address) {
       const row = await connection.selectFrom('leases').selectAll().where('address', '=', address).executeTakeFirst();
@@ -70,8 +72,15 @@ function leaseToRow(lease: Lease): LeaseRow {
   };
 }
 
-function prefixed(row: LeaseRow): Values {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [`was_${name}`, value]));
+function expectedRow(lease: Lease): Values {
+  return {
+    was_mac: lease.mac,
+    was_client_id: lease.clientId ?? null,
+    was_hostname: lease.hostname ?? null,
+    was_state: lease.state,
+    was_started_s: lease.startedAt,
+    was_expires_s: lease.expiresAt,
+  };
 }
 
 export function rowToLease(row: LeaseRow): Lease {

@@ -75,7 +75,12 @@ const KINDS: KindTable = {
     print: (values) => values.join(' '),
   },
   u16s: {
-    read: (bytes, field) => split(bytes, 2, field).map((part) => KINDS.u16.read(part, field)),
+    read: (bytes, field) => {
+      if (bytes.length === 0 || bytes.length % 2 !== 0) throw wrongMultiple(bytes, 2, field);
+      const values: number[] = [];
+      for (let i = 0; i < bytes.length; i += 2) values.push((bytes[i] ?? 0) * 256 + (bytes[i + 1] ?? 0));
+      return values;
+    },
     write: (values, field) => join(values.map((value) => KINDS.u16.write(value, field))),
     print: (values) => values.join(' '),
   },
@@ -137,8 +142,9 @@ function unsigned(size: 1 | 2 | 4): KindCodec<number> {
   const largest = 2 ** (8 * size) - 1;
   return {
     read: (bytes, field) => {
+      exactly(bytes, size, field);
       let sum = 0;
-      for (const byte of exactly(bytes, size, field)) sum = sum * 256 + byte;
+      for (let i = 0; i < size; i++) sum = sum * 256 + (bytes[i] ?? 0);
       return sum;
     },
     write: (value, field) => {
@@ -160,9 +166,13 @@ function exactly(bytes: Uint8Array, size: number, field: string): Uint8Array {
 
 function split(bytes: Uint8Array, size: number, field: string): Uint8Array[] {
   if (bytes.length === 0 || bytes.length % size !== 0) {
-    throw new WireError(field, `is ${bytes.length} bytes long instead of a multiple of ${size}`);
+    throw wrongMultiple(bytes, size, field);
   }
   return Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+}
+
+function wrongMultiple(bytes: Uint8Array, size: number, field: string): WireError {
+  return new WireError(field, `is ${bytes.length} bytes long instead of a multiple of ${size}`);
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {

@@ -57,6 +57,10 @@ export function writeOptionArea(options: DhcpOptions, writer: Writer): void {
   for (const [code, value] of options) {
     const field = optionField(code);
     if (code === PAD || code === END) throw new WireError(field, 'is not an option that can be sent');
+    if (value.length <= LARGEST_PIECE) {
+      writer.option(code, value, field);
+      continue;
+    }
     let at = 0;
     do {
       const piece = value.subarray(at, at + LARGEST_PIECE);

@@ -2,7 +2,7 @@ import type { Ipv4 } from '../../domain/ipv4.js';
 import { type Mac, macFromBytes } from '../../domain/mac.js';
 import { Reader } from '../reader.js';
 import { WireError } from '../wire-error.js';
-import { Writer } from '../writer.js';
+import { type Scratch, Writer } from '../writer.js';
 import { OPTIONS, optionField } from './option-table.js';
 import { type DhcpOptions, getOption, optionSize, readOptionArea, writeOptionArea } from './options.js';
 
@@ -110,10 +110,11 @@ export function decodePacket(bytes: Uint8Array): DhcpPacket {
 
 /**
  * At least 300 bytes. Options that do not fit within `limit` bytes (UDP payload) go into `file` and `sname` when those are empty
- * (option 52). Throws WireError when a value does not fit, or all of it is over the limit even so.
+ * (option 52). Throws WireError when a value does not fit, or all of it is over the limit even so. With `into` the answer is good
+ * until the next packet is encoded there.
  */
-export function encodePacket(packet: DhcpPacket, limit: number = ETHERNET_LIMIT): Uint8Array {
-  const writer = new Writer(limit);
+export function encodePacket(packet: DhcpPacket, limit: number = ETHERNET_LIMIT, into?: Scratch): Uint8Array {
+  const writer = new Writer(limit, into);
   const areas = optionAreas(packet, limit);
   writer.u8(packet.op === 'request' ? 1 : 2, 'op');
   writer.u8(packet.htype, 'htype');
