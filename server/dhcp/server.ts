@@ -182,7 +182,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     options.metrics?.took(performance.now() - began);
     // One line for an exchange: its end.
     if (step.message === 'offer') return;
-    log.info({ machine: context.machine?.name, interface: link.name, ...data }, `${facts.mac}: ${step.text}`);
+    log.info({ machine: context.machine?.name, interface: link.name, xid: data.xid }, `${facts.mac}: ${step.text}`);
   }
 
   /** The boot goes on without it, only later. */

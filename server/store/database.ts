@@ -38,6 +38,7 @@ export async function openDatabase(path: string, now: number): Promise<OpenDatab
     sqlite.pragma('journal_size_limit = 67108864');
     // SQLite's own 2 MB do not hold the indexes of 30,000 machines: every insert would read and throw out pages.
     sqlite.pragma('cache_size = -65536');
+    sqlite.pragma('wal_autocheckpoint = 4000');
     const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: reusing(sqlite) }) });
     const migrated = await migrate(kysely, now);
     const close = (): void => {

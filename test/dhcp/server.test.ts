@@ -42,7 +42,7 @@ class PaperLink implements DhcpLink {
   }
 
   send(bytes: Uint8Array, path: ReplyPath, _from: Ipv4, failed: SendFailed): void {
-    if (this.sendError === undefined) this.sent.push({ packet: decodePacket(bytes), path });
+    if (this.sendError === undefined) this.sent.push({ packet: decodePacket(Uint8Array.from(bytes)), path });
     else failed(this.sendError);
   }
 
