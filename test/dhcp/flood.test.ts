@@ -29,7 +29,7 @@ test('100,000 DISCOVERs from invented machines leave the addresses of a /24 to r
   const link = {
     name: 'paper0',
     addresses: [identity.address],
-    send: async (bytes: Uint8Array): Promise<void> => void answers.push(decodePacket(bytes)),
+    send: async (bytes: Uint8Array): Promise<void> => void answers.push(decodePacket(Uint8Array.from(bytes))),
     close: async (): Promise<void> => undefined,
   };
   const boot = new SiteBoot();
