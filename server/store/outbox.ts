@@ -12,7 +12,7 @@ export class Outbox {
   readonly #post: (text: string) => void;
   #now: string[] = [];
   /** By what they write. */
-  readonly #later = new Map<string, { readonly id: number; make: () => object }>();
+  readonly #later = new Map<string, { readonly id: number; text: string }>();
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastId = 0;
@@ -34,16 +34,17 @@ export class Outbox {
   }
 
   /**
-   * The same for a background call, which is made when it leaves. `target`: what it writes as a whole; when a call for the same
-   * target still lingers, this one takes its place and its number.
+   * The same for a background call. `target`: what it writes as a whole; when a call for the same target still lingers, this one
+   * takes its place and its number.
    */
-  addLater<K extends CallName>(make: () => Call<K>, target = `call ${this.#lastId}`): number {
+  addLater<K extends CallName>(call: Call<K>, target = `call ${this.#lastId}`): number {
+    const text = JSON.stringify(call);
     const waiting = this.#later.get(target);
     if (waiting !== undefined) {
-      waiting.make = make;
+      waiting.text = text;
       return waiting.id;
     }
-    this.#later.set(target, { id: ++this.#lastId, make });
+    this.#later.set(target, { id: ++this.#lastId, text });
     this.#timer ??= setTimeout(() => this.flush(), LINGER_MS);
     return this.#lastId;
   }
@@ -57,7 +58,7 @@ export class Outbox {
   #takeLater(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const { id, make } of this.#later.values()) this.#now.push(numbered(id, JSON.stringify(make())));
+    for (const { id, text } of this.#later.values()) this.#now.push(numbered(id, text));
     this.#later.clear();
   }
 

@@ -52,27 +52,19 @@ export class WorkerStore implements Store {
   removeImage: Store['removeImage'] = (...args) => this.#send('removeImage', ...args);
   tagImage: Store['tagImage'] = (...args) => this.#send('tagImage', ...args);
   tagMoves: Store['tagMoves'] = (...args) => this.#send('tagMoves', ...args);
-  saveObserved: Store['saveObserved'] = (observed) =>
-    this.#sendLater(`observed ${observed.key}`, () => ({
-      name: 'saveObserved',
-      args: [{ key: observed.key, body: JSON.stringify(observed) }],
-    }));
+  saveObserved: Store['saveObserved'] = async (observed) =>
+    this.#sendLater(`observed ${observed.key}`, 'saveObserved', { key: observed.key, body: JSON.stringify(observed) });
   removeObserved: Store['removeObserved'] = (...args) => this.#send('removeObserved', ...args);
-  saveSession: Store['saveSession'] = (session) => {
+  saveSession: Store['saveSession'] = async (session) => {
     const { id, key, openedAt } = session;
-    return this.#sendLater(`session ${id}`, () => ({
-      name: 'saveSession',
-      args: [{ id, key, opened_ms: openedAt, body: JSON.stringify(session) }],
-    }));
+    const row = { id, key, opened_ms: openedAt, body: JSON.stringify(session) };
+    return this.#sendLater(`session ${id}`, 'saveSession', row);
   };
   sessions: Store['sessions'] = (...args) => this.#send('sessions', ...args);
   session: Store['session'] = (...args) => this.#send('session', ...args);
   saveClaim: Store['saveClaim'] = (...args) => this.#send('saveClaim', ...args);
   appendEvents: Store['appendEvents'] = async (events) => {
-    const sequences = await this.#sendLater<'appendEvents'>(undefined, () => ({
-      name: 'appendEvents',
-      args: [events],
-    }));
+    const sequences = await this.#sendLater(undefined, 'appendEvents', events);
     return events.map((event, index) => ({ ...event, sequence: sequences[index] ?? 0 }));
   };
   events: Store['events'] = (...args) => this.#send('events', ...args);
@@ -99,9 +91,13 @@ export class WorkerStore implements Store {
     return this.#answerTo<K>(() => this.#outbox.add(call));
   }
 
-  /** `make` is called when the call leaves: one that is replaced before costs nothing. Its arguments are plain data. */
-  #sendLater<K extends CallName>(target: string | undefined, make: () => Call<K>): Promise<CallResults[K]> {
-    return this.#answerTo<K>(() => this.#outbox.addLater(make, target));
+  #sendLater<K extends CallName>(
+    target: string | undefined,
+    name: K,
+    ...args: CallArguments[K]
+  ): Promise<CallResults[K]> {
+    const call: Call<K> = { name, args };
+    return this.#answerTo<K>(() => this.#outbox.addLater(call, target));
   }
 
   #answerTo<K extends CallName>(add: () => number): Promise<CallResults[K]> {
