@@ -23,6 +23,8 @@ export function imageRoutes(deps: ImageDeps): Route[] {
   const { serial } = context;
 
   return [
+    // Before the versions: `tags` is no version of an image.
+    ...imageTagRoutes(context),
     route({
       method: 'get',
       path: '/images',
@@ -130,7 +132,6 @@ export function imageRoutes(deps: ImageDeps): Route[] {
           return undefined;
         }),
     }),
-    ...imageTagRoutes(context),
     ...imageFileRoutes(context),
     ...imageTaskRoutes(context),
     imageGcRoute(context),

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAnswer } from '../boot/contract.js';
+import { parseDigest } from '../domain/digest.js';
+import { checkFile } from './check-file.js';
 import { decideDownload } from './download.js';
 import { DownloadReport } from './download-report.js';
 import { chooseVariant, ENCODINGS, type Encoding } from './encodings.js';
@@ -53,6 +55,13 @@ export function createImageServer(options: ServeImageOptions): Serve {
     if (image !== undefined) {
       const report = new DownloadReport(options.report, lastId, address, image.name);
       const path = `${options.imagesDir}/sha256/${image.digest}`;
+      // Something may have written to it since it came in: then it is read whole before a byte of it is given away.
+      if ((await checkFile(options.imagesDir, parseDigest(image.digest))) === 'damaged') {
+        const reason = 'this image is damaged on the server: import it again';
+        refuse(response, 500, reason);
+        report.end('failed', 500, 0, 0, reason);
+        return;
+      }
       await serveImage({ method, request, response, report, etag: image.digest, stored: image.digest }, path);
       return;
     }

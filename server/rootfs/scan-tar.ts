@@ -31,6 +31,8 @@ export async function scanTar(archive: Readable, what: string, maxBytes: number)
   const scan = new TarScan(what, maxBytes);
   const parser = extract();
   parser.on('entry', (header, body, next) => {
+    // What ends the archive early is told once, by the pipeline below.
+    body.on('error', () => undefined);
     try {
       scan.add(header);
     } catch (error) {

@@ -76,7 +76,10 @@ describe('images', () => {
     await writeFile(join(rig.dir, 'secret'), 'secret');
     await symlink('../secret', join(rig.dir, 'sha256', name));
     const response = await fetch(`${rig.url}/images/sha256/${name}`);
-    expect([response.status, await response.text()]).toEqual([500, 'the file cannot be opened (ELOOP)\n']);
+    expect([response.status, await response.text()]).toEqual([
+      500,
+      'this image is damaged on the server: import it again\n',
+    ]);
   });
 
   test('many, one after another, on one connection', async () => {

@@ -23,6 +23,8 @@ export interface TestApi {
   readonly core: TestCore;
   readonly url: string;
   readonly deps: ApiDeps;
+  /** With `imagesDir`. */
+  readonly keeper: ImageKeeper | undefined;
   readonly leases: Lease[];
   /** What was heard about the network. */
   readonly heard: HeardFact[];
@@ -137,6 +139,7 @@ export async function startApi(
     core,
     url,
     deps,
+    keeper: keeper?.images,
     leases,
     heard,
     missing,
