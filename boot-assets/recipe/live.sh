@@ -76,7 +76,9 @@ live_make() {
 	"$1/bin/busybox" --list | while read -r applet; do
 		[ -e "$1/usr/bin/$applet" ] || [ -e "$1/usr/sbin/$applet" ] || ln -s /bin/busybox "$1/lib/anybios/applets/$applet"
 	done
-	install -m 0644 "$3"/initramfs/lib/*.sh "$3"/live/lib/*.sh "$3"/live-debian/lib/*.sh "$1/lib/anybios/"
+	install -m 0644 "$3"/initramfs/lib/*.sh "$3"/live/lib/*.sh "$1/lib/anybios/"
+	# One after the other: backend.sh of this live OS takes the place of the other's.
+	install -m 0644 "$3"/live-debian/lib/*.sh "$1/lib/anybios/"
 	install -m 0755 "$3/initramfs/dhcp-script" "$3/live/systems/chroot-enter" "$3/live/break-systems" "$1/lib/anybios/"
 	install -m 0644 "$3"/live-debian/systems/* "$1/lib/anybios/systems/"
 	find "$3/live-debian" -maxdepth 1 -type f ! -name packages ! -name leave-out -exec install -m 0755 -t "$1/lib/anybios" {} +

@@ -44,7 +44,7 @@ const SAID_LIMIT = 64 * 1024;
 const KILL_AFTER_MS = 2000;
 
 /**
- * OpenSSH's client, one child process for each connection (ADR 9). The event loop only reads its pipes. Each connection has a
+ * OpenSSH's client, one child process for each connection (ADR 11). The event loop only reads its pipes. Each connection has a
  * known_hosts file of its own with the one host key that the machine registered.
  */
 export class SshClient {
