@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addressOf } from '../../server/lab/site.js';
 import { BootLab } from '../support/lab-boot.js';
+import { exec, LabJobs } from '../support/lab-jobs.js';
 
 /* The Debian live OS: a chroot, and a container with a card of its own that waits for it. */
 
@@ -38,4 +39,22 @@ afterAll(() => lab.close());
 test('the Debian live OS runs a chroot and a container with a card of its own', async () => {
   expect(await lab.web(1)).toBe('web on n1\n');
   expect(await lab.inside('curl', '-sS', '--fail', '--max-time', '10', 'http://10.77.0.60/')).toBe('box on n1\n');
+});
+
+test('jobs: a command inside each kind, paused it does not answer, killed it comes back', async () => {
+  const jobs = new LabJobs(lab);
+  const answers = (): Promise<boolean> =>
+    lab.web(1).then(
+      () => true,
+      () => false,
+    );
+  expect((await jobs.done(exec('hostname'))).output).toBe('n1\n');
+  for (const system of ['web', 'box'])
+    expect((await jobs.done({ ...exec('cat', '/srv/www/index.html'), system })).output).toBe(`${system} on n1\n`);
+  await jobs.done({ kind: 'pause', system: 'web' });
+  expect(await answers()).toBe(false);
+  await jobs.done({ kind: 'resume', system: 'web' });
+  expect(await answers()).toBe(true);
+  await jobs.done({ kind: 'kill', system: 'web' });
+  await expect.poll(answers, { timeout: 60_000, interval: 200 }).toBe(true);
 });

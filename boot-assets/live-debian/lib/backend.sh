@@ -1,5 +1,10 @@
 # shellcheck shell=dash
 # What control does on this live OS (docs/control.md): systems are units of systemd. Every function leaves its failure in `reason`.
+for library in enter unit; do
+	# shellcheck source=/dev/null
+	. "${anybios_lib:-/lib/anybios}/$library.sh"
+done
+server=$(sed -n 's/^anybios\.server=//p' "$anybios_run/cmdline" 2>/dev/null | tail -n 1)
 
 # system_known NAME
 system_known() {

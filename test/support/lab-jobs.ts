@@ -1,0 +1,54 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { z } from 'zod';
+import type { BootLab } from './lab-boot.js';
+
+const jobSchema = z.object({
+  id: z.string(),
+  state: z.string(),
+  exit: z.number().optional(),
+  message: z.string().optional(),
+  output: z.string(),
+});
+export type LabJob = z.output<typeof jobSchema>;
+type Wish = Readonly<Record<string, unknown>>;
+
+export const exec = (...command: readonly string[]) => ({ kind: 'exec', command });
+
+/** Jobs for the machine n1 of a lab, through the REST API. */
+export class LabJobs {
+  readonly #lab: BootLab;
+
+  constructor(lab: BootLab) {
+    this.#lab = lab;
+  }
+
+  async ask(wish: Wish): Promise<string> {
+    const answer = await this.#lab.api.request('POST', '/machines/n1/jobs', { json: wish });
+    return z.object({ id: z.string() }).parse(answer).id;
+  }
+
+  async show(id: string): Promise<LabJob> {
+    return jobSchema.parse(await this.#lab.api.get(`/jobs/${id}`));
+  }
+
+  /** Until it has ended, over restarts of the server. */
+  async ended(id: string, seconds = 60): Promise<LabJob> {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      const job = await this.show(id).catch((error: unknown) => {
+        if (Date.now() > end) throw error;
+        return undefined;
+      });
+      if (job !== undefined && job.state !== 'queued' && job.state !== 'sent') return job;
+      if (Date.now() > end) throw new Error(`job ${id} has not ended: ${JSON.stringify(job)}`);
+      await wait(100);
+    }
+  }
+
+  async done(wish: Wish): Promise<LabJob> {
+    const job = await this.ended(await this.ask(wish));
+    expect(job).toMatchObject({ state: 'done' });
+    return job;
+  }
+}
