@@ -111,7 +111,7 @@ describe('profiles', () => {
   test('lists what is there, and renders the script for a machine without a nonce', async () => {
     const { body } = await api.json('GET', '/api/v1/profiles');
     expect(body).toMatchObject({
-      items: [{ name: 'discover' }, { name: 'localdisk' }, { name: 'micro', kind: 'boot' }],
+      items: [{ name: 'discover' }, { name: 'live' }, { name: 'localdisk' }, { name: 'micro', kind: 'boot' }],
     });
     const response = await api.call('GET', '/api/v1/profiles/micro/render?machine=node1');
     const script = await response.text();
@@ -120,7 +120,7 @@ describe('profiles', () => {
     expect(script).not.toMatch(/anybios\.nonce=[^ ]{20}/);
     expect((await api.json('GET', '/api/v1/profiles/micro/render?machine=nobody')).status).toBe(404);
     expect((await api.json('GET', '/api/v1/profiles/nope')).body).toMatchObject({
-      error: { code: 'not_found', remedy: 'profiles here: discover, localdisk, micro' },
+      error: { code: 'not_found', remedy: 'profiles here: discover, live, localdisk, micro' },
     });
   });
 });
