@@ -27,6 +27,7 @@ const manifestSchema = z.strictObject({
   }),
   micro: rootfs,
   base: rootfs,
+  live: rootfs,
   bootloaders: z.strictObject({
     'undionly.kpxe': file,
     'snponly.efi': file,
@@ -65,11 +66,12 @@ describe('boot assets', () => {
   }, 30_000);
 
   test('the manifest tells the truth', async () => {
-    const { kernel, micro, base, bootloaders } = manifest;
+    const { kernel, micro, base, live, bootloaders } = manifest;
     const files = [
       ...Object.values(kernel.files),
       micro.files.rootfs,
       base.files.rootfs,
+      live.files.rootfs,
       ...Object.values(bootloaders),
     ];
     for (const { path, sha256, size } of files) {
@@ -82,6 +84,11 @@ describe('boot assets', () => {
   const LIMITS: Readonly<Record<string, readonly [size: (of: Manifest) => number, limit: number]>> = {
     'the initrd': [(of) => of.kernel.files.initrd.size, 4 * MIB],
     'the live OS': [(of) => of.micro.files.rootfs.size, 8 * MIB],
+    'the Debian live OS with its kernel': [
+      ({ kernel, live }) =>
+        live.files.rootfs.size + Object.values(kernel.files).reduce((sum, { size }) => sum + size, 0),
+      130_000_000,
+    ],
     'the template': [(of) => of.base.files.rootfs.size, 1.5 * MIB],
   };
   test.each(Object.entries(LIMITS))('%s stays small', (_name, [size, limit]) => {

@@ -48,7 +48,7 @@ export class LabJobs {
 
   async done(wish: Wish): Promise<LabJob> {
     const job = await this.ended(await this.ask(wish));
-    expect(job).toMatchObject({ state: 'done' });
+    expect(job, JSON.stringify(job)).toMatchObject({ state: 'done' });
     return job;
   }
 }

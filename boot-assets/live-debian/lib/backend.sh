@@ -1,6 +1,6 @@
 # shellcheck shell=dash
 # What control does on this live OS (docs/control.md): systems are units of systemd. Every function leaves its failure in `reason`.
-for library in enter unit; do
+for library in cgroup enter unit; do
 	# shellcheck source=/dev/null
 	. "${anybios_lib:-/lib/anybios}/$library.sh"
 done
@@ -42,7 +42,7 @@ system_stop() {
 	unit=$(unit_of "$1")
 	: >"$anybios_run/systems/$1/stopping"
 	systemctl stop "anybios-up-$1.service" 2>/dev/null || true # it has ended long ago
-	systemctl thaw "$unit" 2>/dev/null || true # it does not stand still
+	cgroup_thaw "$(unit_cgroup "$1")"
 	systemctl is-active --quiet "$unit" || {
 		systemctl stop "$unit" 2>/dev/null || true # it never started
 		rm -f "$anybios_run/systems/$1/stopping"
@@ -76,10 +76,8 @@ system_pause() {
 		reason="it is $(system_state "$1")"
 		return 1
 	}
-	systemctl freeze "$(unit_of "$1")" 2>"$anybios_run/freeze.errors" || {
-		reason=$(head -n 1 "$anybios_run/freeze.errors")
-		return 1
-	}
+	# Not by systemctl: its freeze and thaw want a message bus, which this live OS does without.
+	cgroup_freeze "$(unit_cgroup "$1")" || return 1
 	set_state "$1" paused
 }
 
@@ -88,10 +86,7 @@ system_resume() {
 		reason="it is $(system_state "$1")"
 		return 1
 	}
-	systemctl thaw "$(unit_of "$1")" 2>"$anybios_run/freeze.errors" || {
-		reason=$(head -n 1 "$anybios_run/freeze.errors")
-		return 1
-	}
+	cgroup_thaw "$(unit_cgroup "$1")"
 	set_state "$1" running
 }
 
