@@ -57,7 +57,8 @@ job_output() {
 		# Each read is written as it comes, at most 64 in a run.
 		dd bs=4096 count=64 2>"$1.dd" >>"$1"
 		read=$(sed -n 's/ records in$//p' "$1.dd")
-		if [ "$read" = 0+0 ]; then
+		# Nothing more, or nowhere to write it to: its folder is gone.
+		if [ "${read:-0+0}" = 0+0 ]; then
 			rm -f "$1.dd"
 			return 0
 		fi
