@@ -2,6 +2,7 @@ import type { Evidence } from '../decide/identify.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
+import { andThen, type MaybePromise } from '../domain/maybe-promise.js';
 import type { State } from '../state/state.js';
 import { BootOffers } from './boot-offers.js';
 import type { Claims } from './claims.js';
@@ -54,7 +55,7 @@ export class Boot implements DhcpBoot, FileBoot {
   readonly #offers: BootOffers;
   readonly #dhcp: DhcpSteps;
   readonly #transfers: Transfers;
-  readonly #lookup: (name: string, requester: Requester) => Promise<BootFile>;
+  readonly #lookup: (name: string, requester: Requester) => MaybePromise<BootFile>;
 
   constructor(deps: BootDeps) {
     const { sessions, observations, planner } = deps;
@@ -97,10 +98,11 @@ export class Boot implements DhcpBoot, FileBoot {
     this.#dhcp.take(step, sender);
   }
 
-  async resolve(name: string, requester: Requester): Promise<BootFile> {
-    const file = await this.#lookup(name, requester);
-    if (file.kind === 'none') this.#transfers.refused(file, requester);
-    return file;
+  resolve(name: string, requester: Requester): MaybePromise<BootFile> {
+    return andThen(this.#lookup(name, requester), (file) => {
+      if (file.kind === 'none') this.#transfers.refused(file, requester);
+      return file;
+    });
   }
 
   refused(requester: Requester, name: string, reason: string): void {

@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { BootSession, Claim } from '../domain/boot-session.js';
 import { AnybiosError } from '../domain/errors.js';
+import { andThen, type MaybePromise } from '../domain/maybe-promise.js';
 import type { Store } from '../domain/ports.js';
 
 /** A nonce lives this long after its last rendering: time for a slow kernel download, not for a shelf. */
@@ -25,8 +26,8 @@ export class Claims {
   readonly #byCredential = new Map<string, string>();
   /** Sessions with a live claim by machine (MAC until known): revoking looks at one machine, however many there are. */
   readonly #byOwner = new Map<string, Set<string>>();
-  /** Nonces that may be handed out again as they are, once they are saved. */
-  readonly #fresh = new Map<string, { readonly nonce: string; readonly saved: Promise<void> }>();
+  /** Nonces that may be handed out again as they are, once they are saved: `saved` is undefined from then on. */
+  readonly #fresh = new Map<string, { readonly nonce: string; saved: Promise<void> | undefined }>();
   /** Claims in flight, so that two at once are decided one after the other. */
   readonly #pending = new Map<string, Promise<unknown>>();
 
@@ -38,14 +39,17 @@ export class Claims {
   }
 
   /** The nonce of this session, saved before it is handed out; undefined once it was claimed. */
-  async nonceFor(session: BootSession): Promise<string | undefined> {
+  nonceFor(session: BootSession): MaybePromise<string | undefined> {
     const known = this.#bySession.get(session.id);
     if (known?.claimId !== undefined || known?.revoked === true) return undefined;
     const fresh = this.#fresh.get(session.id);
     if (fresh !== undefined && known !== undefined && this.#stillFresh(known, session)) {
-      await fresh.saved;
-      return fresh.nonce;
+      return andThen(fresh.saved, () => fresh.nonce);
     }
+    return this.#newNonce(session);
+  }
+
+  async #newNonce(session: BootSession): Promise<string> {
     const nonce = this.#derive('nonce', session.id);
     const claim: Claim = {
       session: session.id,
@@ -60,9 +64,11 @@ export class Claims {
     }
     this.#remember(claim);
     const saved = this.#store.saveClaim(claim);
-    this.#fresh.set(session.id, { nonce, saved });
+    const fresh: { nonce: string; saved: Promise<void> | undefined } = { nonce, saved };
+    this.#fresh.set(session.id, fresh);
     try {
       await saved;
+      fresh.saved = undefined;
     } catch (error) {
       this.#fresh.delete(session.id);
       throw error;

@@ -5,6 +5,7 @@ import type { Json } from '../domain/event.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine, ProxyStyle } from '../domain/machine.js';
+import type { MaybePromise } from '../domain/maybe-promise.js';
 import type { Loader, Role } from '../domain/role.js';
 import type { Subnet } from '../domain/site.js';
 
@@ -96,7 +97,7 @@ export interface Requester {
  * `none` says why, and the shell maps `code` to its protocol.
  */
 export type BootFile =
-  | { readonly kind: 'text'; readonly name: string; readonly body: Buffer; readonly contentType: string }
+  | { readonly kind: 'text'; readonly name: string; readonly text: string; readonly contentType: string }
   | {
       readonly kind: 'file';
       readonly name: string;
@@ -114,7 +115,7 @@ export type BootAnswer =
   | { readonly kind: 'none'; readonly status: number; readonly reason: string };
 
 /** Answers a request for `/boot/…` or `/files/…` (the path as it was sent, without a query). */
-export type AnswerBoot = (path: string, requester: Requester) => Promise<BootAnswer>;
+export type AnswerBoot = (path: string, requester: Requester) => MaybePromise<BootAnswer>;
 
 /** Outcome of one transfer, reported by the shells for the timeline. */
 export interface TransferReport {
@@ -133,6 +134,6 @@ export interface FileBoot {
   /** A request that the shell itself refused: malformed, an upload, a method that is not served. Lands in the events. */
   refused(requester: Requester, name: string, reason: string): void;
   /** Accepts any name a machine may send (`//x`, `\\x`, `X`); never throws for a bad name. Refusals are recorded as events by the implementation. */
-  resolve(name: string, requester: Requester): Promise<BootFile>;
+  resolve(name: string, requester: Requester): MaybePromise<BootFile>;
   transfer(report: TransferReport): void;
 }

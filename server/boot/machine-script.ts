@@ -2,6 +2,8 @@ import { shellStage } from '../decide/diagnose.js';
 import type { BootSession } from '../domain/boot-session.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
+import type { Machine } from '../domain/machine.js';
+import { andThen, type MaybePromise } from '../domain/maybe-promise.js';
 import type { Claims } from './claims.js';
 import type { Requester } from './contract.js';
 import type { Planner } from './planner.js';
@@ -22,6 +24,15 @@ export interface MachineScriptDeps {
   readonly neighbour?: ((address: Ipv4) => Mac | undefined) | undefined;
 }
 
+interface Asked {
+  readonly machine: Machine | undefined;
+  /** The machine's open session, whoever asks. */
+  readonly open: BootSession | undefined;
+  /** The same if the machine itself asks. */
+  readonly own: BootSession | undefined;
+  readonly nonce: string | undefined;
+}
+
 /** What iPXE or GRUB reads to go on: rendered for one machine, with the nonce of its session. */
 export class MachineScript {
   readonly #deps: MachineScriptDeps;
@@ -34,12 +45,19 @@ export class MachineScript {
   }
 
   /** The script of one machine. The nonce goes only to the address that was given to this very NIC in this session. */
-  async render(mac: Mac, loader: ScriptLoader, requester: Requester): Promise<string> {
-    const { senders, planner, sessions, claims } = this.#deps;
+  render(mac: Mac, loader: ScriptLoader, requester: Requester): MaybePromise<string> {
+    const { senders, sessions, claims } = this.#deps;
     const machine = senders.machineOf({ mac });
     const open = sessions.openOf(machine?.name ?? mac);
     const own = this.#ownSession(open, mac, requester.address);
-    const nonce = own === undefined ? undefined : await claims.nonceFor(own);
+    if (own === undefined) return this.#answer(mac, loader, requester, { machine, open, own, nonce: undefined });
+    return andThen(claims.nonceFor(own), (nonce) =>
+      this.#answer(mac, loader, requester, { machine, open, own, nonce }),
+    );
+  }
+
+  #answer(mac: Mac, loader: ScriptLoader, requester: Requester, { machine, open, own, nonce }: Asked): string {
+    const { planner, sessions } = this.#deps;
     const facts = { revision: planner.revision, machine, address: open?.address, session: own?.id, nonce };
     const key = `${loader} ${mac}`;
     let script = this.#cache.get(key, facts);

@@ -1,34 +1,41 @@
 import { type Request, type Response, Router } from 'express';
-import type { AnswerBoot, FileBoot, Requester } from '../boot/contract.js';
+import type { AnswerBoot, BootAnswer, BootFile, FileBoot, Requester } from '../boot/contract.js';
+import { andThen } from '../domain/maybe-promise.js';
 import { peerAddress } from './agent.js';
 import { STATUS } from './errors.js';
 
 /** `/boot/…` (scripts and boot loaders) and `/files/…` (the site's own) as HTTP answers: the same names as over TFTP. */
 export function answerBoot(boot: FileBoot): AnswerBoot {
-  return async (path, requester) => {
-    let name: string;
-    try {
-      name = decodeURIComponent(path.replace(/^\/+/, '').replace(/\/{2,}/g, '/'));
-    } catch {
-      const reason = 'the name is not valid percent-encoding';
-      boot.refused(requester, path, reason);
-      return { kind: 'none', status: 400, reason };
+  return (path, requester) => {
+    let name = path.replace(/^\/+/, '');
+    if (name.includes('//')) name = name.replace(/\/{2,}/g, '/');
+    if (name.includes('%')) {
+      try {
+        name = decodeURIComponent(name);
+      } catch {
+        const reason = 'the name is not valid percent-encoding';
+        boot.refused(requester, path, reason);
+        return { kind: 'none', status: 400, reason };
+      }
     }
     // Scripts are named /boot/ipxe/MAC; a loader is /boot/snponly.efi here and snponly.efi over TFTP: both resolve by last segment.
-    const file = await boot.resolve(name, requester);
-    switch (file.kind) {
-      case 'none':
-        return {
-          kind: 'none',
-          status: file.code === 'unauthorized' ? 403 : STATUS[file.code],
-          reason: file.reason.replace(/[^\x20-\x7e]/g, '?').slice(0, 200),
-        };
-      case 'text':
-        return { kind: 'text', text: file.body.toString(), contentType: file.contentType };
-      case 'file':
-        return { kind: 'file', name: file.name, path: file.path, contentType: file.contentType };
-    }
+    return andThen(boot.resolve(name, requester), answerOf);
   };
+}
+
+function answerOf(file: BootFile): BootAnswer {
+  switch (file.kind) {
+    case 'none':
+      return {
+        kind: 'none',
+        status: file.code === 'unauthorized' ? 403 : STATUS[file.code],
+        reason: file.reason.replace(/[^\x20-\x7e]/g, '?').slice(0, 200),
+      };
+    case 'text':
+      return { kind: 'text', text: file.text, contentType: file.contentType };
+    case 'file':
+      return { kind: 'file', name: file.name, path: file.path, contentType: file.contentType };
+  }
 }
 
 /**

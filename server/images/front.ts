@@ -7,12 +7,11 @@ import { listenProblem } from '../domain/listen-problem.js';
 import { compiledEntry } from '../paths.js';
 import { ConnectionGuard } from './connection-guard.js';
 import { stopReading } from './connection-sorter.js';
-import { bootPathOfTarget, sortConnection } from './image-url.js';
+import { type FirstRequestsDeps, readFirstRequests } from './first-requests.js';
+import { bootPathOfTarget } from './image-url.js';
 import type { NginxOutcomes } from './nginx-outcomes.js';
-import { answerScript, readScriptRequest, type ScriptRequest } from './script-answer.js';
 import { StreamChild } from './stream-child.js';
 import type { BootQuestion, StreamReport } from './stream-messages.js';
-import { beginsWithUpload } from './upload-url.js';
 
 /** A pino logger fits. */
 export interface FrontLog {
@@ -88,64 +87,25 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
   // As http.Server has it for its own connections.
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, sort);
   let port = options.port;
-
-  function sort(socket: Socket): void {
-    let bytes: Buffer = Buffer.alloc(0);
-    unsorted.add(socket);
-    const giveUp = (): void => {
-      socket.destroy();
-    };
-    // For each request of it. Browsers open connections that they may need later; they do not mind when those are closed.
-    const timer = setTimeout(giveUp, headMilliseconds);
-    const done = (): void => {
-      clearTimeout(timer);
-      unsorted.delete(socket);
-      socket.off('data', onData).off('end', giveUp).off('error', giveUp).off('close', done);
-    };
-    const onData = (chunk: Buffer): void => {
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-      look();
-    };
-    const look = (): void => {
-      const kind = sortConnection(bytes);
-      if (kind === 'more') return;
-      if (kind === 'script') {
-        const request = readScriptRequest(bytes);
-        if (request === 'more') return;
-        const client = behindNginx === undefined || request === 'unusual' ? socket.remoteAddress : request.client;
-        const requester = requesterOf(client ?? '');
-        if (request !== 'unusual' && requester !== undefined) {
-          bytes = bytes.subarray(request.length);
-          sendScript(request, requester);
-          return;
-        }
-      }
-      done();
-      socket.pause();
-      if (kind === 'images') handOver(socket, bytes, (taken, first) => child.handOver(taken, first));
-      else if (beginsWithUpload(bytes)) handOver(socket, bytes, options.takeUpload);
+  const first: FirstRequestsDeps = {
+    headMilliseconds,
+    answerBoot,
+    requesterOf: (socket, client) => requesterOf((behindNginx === undefined ? socket.remoteAddress : client) ?? ''),
+    take(side, socket, bytes) {
+      if (side === 'images') handOver(socket, bytes, (taken, rest) => child.handOver(taken, rest));
+      else if (side === 'uploads') handOver(socket, bytes, options.takeUpload);
       else {
         socket.unshift(bytes);
         server.emit('connection', socket);
         socket.resume();
       }
-    };
-    const sendScript = (request: ScriptRequest, requester: Requester): void => {
-      socket.pause();
-      answerScript(socket, request, () => answerBoot(request.path, requester))
-        .then((goesOn) => {
-          timer.refresh();
-          // What comes behind the last request of a connection is not answered (RFC 9112, section 9.6).
-          if (!goesOn) socket.off('data', onData);
-          socket.resume();
-          if (goesOn && bytes.length > 0) look();
-        })
-        .catch((error: unknown) => {
-          log.error({ error, path: request.path }, 'a boot script could not be sent');
-          socket.destroy();
-        });
-    };
-    socket.on('data', onData).on('end', giveUp).on('error', giveUp).on('close', done);
+    },
+    failed: (error, path) => log.error({ error, path }, 'a boot script could not be sent'),
+  };
+
+  function sort(socket: Socket): void {
+    unsorted.add(socket);
+    readFirstRequests(socket, first, () => unsorted.delete(socket));
   }
 
   function handOver(socket: Socket, bytes: Buffer, to: TakeConnection): void {

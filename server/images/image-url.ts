@@ -40,20 +40,28 @@ export function isStreamed(target: string): boolean {
 
 /** Longer request lines are left to the main server, which refuses them. */
 const FIRST_LINE_LIMIT = 8192;
+const SCRIPT_START = 'GET /boot/ipxe/';
 
 /**
  * Where a connection belongs, by its first bytes: `more` = its request line is not complete yet, `script` = it asks for the script
  * of a machine.
  */
 export function sortConnection(bytes: Buffer): 'more' | 'images' | 'script' | 'main' {
+  // The most frequent one by far; whether the rest of the line is well formed is seen by who reads the whole request.
+  if (bytes.toString('latin1', 0, SCRIPT_START.length) === SCRIPT_START)
+    return bytes.includes(0x0a) ? 'script' : tooLong(bytes);
   let start = 0;
   // Empty lines before a request are to be ignored (RFC 9112, section 2.2).
   while (bytes[start] === 0x0d || bytes[start] === 0x0a) start += 1;
   const end = bytes.indexOf(0x0a, start);
-  if (end < 0) return bytes.length > FIRST_LINE_LIMIT ? 'main' : 'more';
+  if (end < 0) return tooLong(bytes);
   const line = /^(?:GET|HEAD) (\S+) HTTP\/1\.[01]\r?$/.exec(bytes.toString('latin1', start, end));
   const target = line?.[1];
   if (target === undefined) return 'main';
   if (isScriptPath(target)) return 'script';
   return isStreamed(target) ? 'images' : 'main';
+}
+
+function tooLong(bytes: Buffer): 'main' | 'more' {
+  return bytes.length > FIRST_LINE_LIMIT ? 'main' : 'more';
 }

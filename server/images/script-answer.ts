@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { BootAnswer } from '../boot/contract.js';
 import { CLIENT_HEADER } from './nginx-config.js';
 
@@ -22,21 +21,31 @@ const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
 /** They change where a request ends or how it is answered: such a one is for the main server, which knows all of HTTP. */
 const OTHERS = new Set(['content-length', 'transfer-encoding', 'expect', 'upgrade', 'te', 'trailer']);
 
-/**
- * Reads the first request in `bytes`. `more` = its head is not complete, `unusual` = let the main server read it. Anything that two
- * readers could understand differently is unusual: there is one parser for doubtful requests, not two.
- */
-export function readScriptRequest(bytes: Buffer): 'more' | 'unusual' | ScriptRequest {
-  const end = bytes.indexOf('\r\n\r\n');
-  if (end < 0) return bytes.length > HEAD_LIMIT ? 'unusual' : 'more';
-  if (end > HEAD_LIMIT) return 'unusual';
-  const [first = '', ...fields] = bytes.toString('latin1', 0, end).split('\r\n');
-  const line = REQUEST_LINE.exec(first);
-  if (line === null) return 'unusual';
+interface Fields {
+  readonly hosts: number;
+  /** undefined = the version decides. */
+  readonly keep: boolean | undefined;
+  readonly client: string | undefined;
+}
+
+/** All machines of a room send the same fields: what was read of them last, by their text. Each has 8 KiB at most. */
+const KNOWN_FIELDS = 64;
+const knownFields = new Map<string, Fields | 'unusual'>();
+
+function readFields(text: string): Fields | 'unusual' {
+  const known = knownFields.get(text);
+  if (known !== undefined) return known;
+  const fields = parseFields(text);
+  if (knownFields.size >= KNOWN_FIELDS) knownFields.clear();
+  knownFields.set(text, fields);
+  return fields;
+}
+
+function parseFields(text: string): Fields | 'unusual' {
   let hosts = 0;
   let client: string | undefined;
-  let keep = line[3] === '1';
-  for (const field of fields) {
+  let keep: boolean | undefined;
+  for (const field of text === '' ? [] : text.split('\r\n')) {
     const [, name = '', value = ''] = FIELD.exec(field) ?? [];
     const lower = name.toLowerCase();
     if (lower === '' || OTHERS.has(lower)) return 'unusual';
@@ -51,49 +60,39 @@ export function readScriptRequest(bytes: Buffer): 'more' | 'unusual' | ScriptReq
       keep = word === 'keep-alive';
     }
   }
+  return { hosts, keep, client };
+}
+
+/**
+ * Reads the first request in `bytes`. `more` = its head is not complete, `unusual` = let the main server read it. Anything that two
+ * readers could understand differently is unusual: there is one parser for doubtful requests, not two.
+ */
+export function readScriptRequest(bytes: Buffer): 'more' | 'unusual' | ScriptRequest {
+  const end = bytes.indexOf('\r\n\r\n');
+  if (end < 0) return bytes.length > HEAD_LIMIT ? 'unusual' : 'more';
+  if (end > HEAD_LIMIT) return 'unusual';
+  const text = bytes.toString('latin1', 0, end);
+  const lineEnd = text.indexOf('\r\n');
+  const line = REQUEST_LINE.exec(lineEnd < 0 ? text : text.slice(0, lineEnd));
+  if (line === null) return 'unusual';
+  const fields = readFields(lineEnd < 0 ? '' : text.slice(lineEnd + 2));
+  if (fields === 'unusual') return 'unusual';
+  const { hosts, client, keep = line[3] === '1' } = fields;
   // RFC 9112, section 3.2: exactly one from HTTP/1.1 on.
   if (hosts > 1 || (hosts === 0 && line[3] === '1')) return 'unusual';
   const base = { head: line[1] === 'HEAD', path: line[2] ?? '', keep, length: end + 4 };
   return client === undefined ? base : { ...base, client };
 }
 
-/**
- * Writes the answer. Resolves to whether the connection goes on, once the client takes bytes again: what it asks for meanwhile waits.
- */
-export async function answerScript(
-  socket: Socket,
-  { head, keep }: ScriptRequest,
-  answer: () => Promise<BootAnswer>,
-): Promise<boolean> {
-  const file = await answer();
-  // A name below /boot/ipxe/ is rendered or refused; a file there would be the site's own, and is not sent from this event loop.
-  const [status, contentType, body] =
-    file.kind === 'text'
-      ? ['200 OK', file.contentType, file.text]
-      : file.kind === 'none'
-        ? [`${file.status} ${file.reason}`, 'text/plain; charset=utf-8', `${file.reason}\n`]
-        : ['404 only scripts are here', 'text/plain; charset=utf-8', 'only scripts are here\n'];
-  const length = Buffer.byteLength(body);
-  const text = `HTTP/1.1 ${status}\r\nDate: ${httpDate()}\r\nContent-Type: ${contentType}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${length}\r\nConnection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n${head ? '' : body}`;
-  if (socket.destroyed) return false;
-  // Scripts are ASCII but for what people write into templates; one byte a letter is the faster way.
-  const letters = length === body.length ? 'latin1' : 'utf8';
-  if (!keep) {
-    socket.end(text, letters);
-    return false;
-  }
-  if (!socket.write(text, letters)) await drained(socket);
-  return !socket.destroyed;
+/** The whole answer as text. A name below /boot/ipxe/ is rendered or refused; a file there would be the site's own, and is not sent here. */
+export function scriptAnswer({ head, keep }: ScriptRequest, file: BootAnswer): string {
+  if (file.kind === 'text') return wholeAnswer('200 OK', file.contentType, file.text, head, keep);
+  const [status, reason] = file.kind === 'none' ? [file.status, file.reason] : [404, 'only scripts are here'];
+  return wholeAnswer(`${status} ${reason}`, 'text/plain; charset=utf-8', `${reason}\n`, head, keep);
 }
 
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      socket.off('drain', done).off('close', done);
-      resolve();
-    };
-    socket.on('drain', done).on('close', done);
-  });
+function wholeAnswer(status: string, contentType: string, body: string, head: boolean, keep: boolean): string {
+  return `HTTP/1.1 ${status}\r\nDate: ${httpDate()}\r\nContent-Type: ${contentType}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: ${keep ? 'keep-alive' : 'close'}\r\n\r\n${head ? '' : body}`;
 }
 
 let dateSecond = 0;

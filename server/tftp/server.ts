@@ -122,13 +122,15 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     }
     const active = begin(request, client);
     if (active === undefined) return;
-    boot.resolve(request.name, active.requester).then(
-      (file) => send(active, file, mode, request),
-      (error: unknown) => {
-        log.error({ error, name: request.name }, 'TFTP request could not be answered');
-        refuse(active, TFTP_ERROR.notDefined, 'internal error of the server');
-      },
-    );
+    Promise.resolve()
+      .then(() => boot.resolve(request.name, active.requester))
+      .then(
+        (file) => send(active, file, mode, request),
+        (error: unknown) => {
+          log.error({ error, name: request.name }, 'TFTP request could not be answered');
+          refuse(active, TFTP_ERROR.notDefined, 'internal error of the server');
+        },
+      );
   }
 
   function send(active: Active, file: BootFile, mode: TransferJob['mode'], request: TftpRequest): void {
@@ -141,9 +143,11 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       sendError(client, TFTP_CODE_OF[file.code], file.reason);
       return;
     }
-    // A copy: the body may be part of a larger buffer, which would go to the other thread as a whole.
+    // Not Buffer.from: that may be part of a larger buffer, which would go to the other thread as a whole.
     const source: TransferSource =
-      file.kind === 'file' ? { kind: 'file', path: file.path } : { kind: 'bytes', bytes: Uint8Array.from(file.body) };
+      file.kind === 'file'
+        ? { kind: 'file', path: file.path }
+        : { kind: 'bytes', bytes: new TextEncoder().encode(file.text) };
     const { address, port: from, local } = client;
     const job: TransferJob = {
       id: active.id,

@@ -23,7 +23,7 @@ afterEach(async () => await core.close());
 const http = { protocol: 'http', address } as const;
 async function script(from = address, whose = '52-54-00-00-00-01'): Promise<string> {
   const file = await core.boot.resolve(`boot/ipxe/${whose}`, { protocol: 'http', address: from });
-  return file.kind === 'text' ? file.body.toString() : `${file.kind}`;
+  return file.kind === 'text' ? file.text : `${file.kind}`;
 }
 const nonceOf = (text: string): string => /anybios\.nonce=([0-9a-f]+)/.exec(text)?.[1] ?? '';
 async function claimed(id = 'claim-id-1'): Promise<string> {

@@ -30,7 +30,7 @@ describe('the name space', () => {
     const file = await core.boot.resolve(name, { protocol: 'tftp', address });
     const text =
       file.kind === 'text'
-        ? `text ${file.body.toString()}`
+        ? `text ${file.text}`
         : file.kind === 'file'
           ? `file ${file.path}`
           : `none ${file.code} ${file.reason}`;

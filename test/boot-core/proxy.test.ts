@@ -60,7 +60,7 @@ const fetchLoader = (): void =>
 
 async function script(from: Ipv4): Promise<string> {
   const file = await core.boot.resolve(`/boot/ipxe/${mac.replaceAll(':', '-')}`, { protocol: 'http', address: from });
-  return file.kind === 'text' ? file.body.toString() : file.kind;
+  return file.kind === 'text' ? file.text : file.kind;
 }
 const hasNonce = (text: string): boolean => /anybios\.nonce=\S+/.test(text);
 

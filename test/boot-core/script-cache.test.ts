@@ -13,7 +13,7 @@ afterEach(async () => await core.close());
 
 async function script(from = address): Promise<string> {
   const file = await core.boot.resolve('boot/ipxe/52-54-00-00-00-01', { protocol: 'http', address: from });
-  return file.kind === 'text' ? file.body.toString() : file.kind;
+  return file.kind === 'text' ? file.text : file.kind;
 }
 const nonceOf = (text: string): string => /anybios\.nonce=([0-9a-f]+)/.exec(text)?.[1] ?? '';
 

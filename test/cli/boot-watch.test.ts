@@ -31,7 +31,7 @@ async function claim(): Promise<(values: Readonly<Record<string, string>>) => Pr
   const { core } = api;
   core.dora('ipxe');
   const script = await core.boot.resolve('boot/ipxe/52-54-00-00-00-01', { protocol: 'http', address });
-  const text = script.kind === 'text' ? script.body.toString() : '';
+  const text = script.kind === 'text' ? script.text : '';
   const nonce = /anybios\.nonce=([0-9a-f]+)/.exec(text)?.[1] ?? '';
   const answer = await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1', secureboot: 'none' }), address);
   const claimed = await core.claims.authenticate(answerValue(answer, 'credential'));

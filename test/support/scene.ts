@@ -53,7 +53,7 @@ export class SceneMachine {
       protocol: 'http',
       address: this.#address,
     });
-    const script = file.kind === 'text' ? file.body.toString() : '';
+    const script = file.kind === 'text' ? file.text : '';
     const nonce = /anybios\.nonce=([0-9a-f]+)/.exec(script)?.[1] ?? '';
     this.fetched('http', `/images/sha256/${'a'.repeat(64)}/vmlinuz`, 8_200_000);
     this.fetched('http', `/images/sha256/${'b'.repeat(64)}/initrd`, 3_900_000);

@@ -59,7 +59,7 @@ export async function tftpRig(options: RigOptions = {}): Promise<TftpRig> {
       const name = raw.replaceAll('\\', '/').replace(/^\/+/, '');
       if (name === 'throws') throw new Error('a bug');
       if (name.startsWith('text/')) {
-        return { kind: 'text', name, body: Buffer.from(name.slice(5)), contentType: 'text/plain' };
+        return { kind: 'text', name, text: name.slice(5), contentType: 'text/plain' };
       }
       const found = await resolveInside(folder, name);
       if (found.kind === 'none') return { kind: 'none', name, code: 'not_found', reason: found.reason };
