@@ -1,53 +1,33 @@
 import { setMaxListeners } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Router } from 'express';
 import { type Logger, pino } from 'pino';
-import { createBootCore } from './boot/create-boot-core.js';
-import { markDamaged } from './boot/image-events.js';
 import { randomIds } from './boot/random-ids.js';
 import { type Config, serverAddress } from './config.js';
 import { keysToRestartFor } from './config-changes.js';
 import { Jobs } from './control/jobs.js';
-import { controlKeyIfAny } from './control/server-key.js';
 import { SshClient } from './control/ssh-session.js';
 import { DhcpMetrics } from './dhcp/dhcp-metrics.js';
-import { neighbourOf } from './dhcp/neighbours.js';
 import { PacketGuard } from './dhcp/packet-guard.js';
 import { PoolWatch } from './dhcp/pool-watch.js';
 import { createDhcpServer } from './dhcp/server.js';
 import { WireWatch } from './dhcp/wire-watch.js';
-import { AnybiosError } from './domain/errors.js';
 import type { NewEvent } from './domain/event.js';
 import { contains, formatIpv4, parseIpv4 } from './domain/ipv4.js';
-import type { Mac } from './domain/mac.js';
-import type { Store } from './domain/ports.js';
 import type { ServerIdentity, Subnet } from './domain/site.js';
 import { agentRoutes } from './http/agent.js';
 import { createApp } from './http/app.js';
-import { nameBehind } from './http/auth.js';
-import { answerBoot, bootRoutes } from './http/boot-routes.js';
-import { listenOnSocket } from './http/listen.js';
-import { ensureAdminToken, Tokens } from './http/tokens.js';
-import { DamageWatch } from './images/damage-watch.js';
-import { createDataPlane, openProxySocket, prepareProxyFolder, proxySocket } from './images/data-plane.js';
-import { createHttpFront } from './images/front.js';
-import { ImageKeeper } from './images/image-keeper.js';
-import { NginxOutcomes } from './images/nginx-outcomes.js';
+import { bootRoutes } from './http/boot-routes.js';
 import { redirectImages } from './images/redirect-images.js';
-import { registerShippedImages, shippedLoaders } from './images/shipped.js';
-import { resolveInside } from './images/site-files.js';
-import { createSortedServer } from './images/sorted-server.js';
-import { assetsDir, packageRoot, profilesDir } from './paths.js';
-import { loadProfiles } from './render/profiles.js';
-import { cachedTemplates, templateFault } from './render/text-templates.js';
-import { LeaseBook } from './state/leases.js';
+import { type Closers, closeAll } from './main/closers.js';
+import { listenHttp } from './main/listen-http.js';
+import { openCore } from './main/open-core.js';
+import { assetsOf, type Flavour } from './main/shipped-assets.js';
+import { packageRoot } from './paths.js';
+import { templateFault } from './render/text-templates.js';
 import { poolUsage } from './state/pool-usage.js';
-import { State } from './state/state.js';
-import { makeDataDir, serverKey } from './store/data-dir.js';
-import { openStore } from './store/open-store.js';
 import { createTftpServer } from './tftp/server.js';
 
 export interface RunningServer {
@@ -68,8 +48,6 @@ const POOL_CHECK_MS = 2000;
 /** A line waits this long for others; written one by one they would cost a boot storm a tenth of its time. */
 const LOG_FLUSH_MS = 100;
 
-export type Flavour = 'cloud' | 'hardware';
-
 export interface ServerOptions {
   readonly log?: Logger;
   /** Which build of the boot assets becomes `stable` when it is new; default: hardware if it was built, else cloud. */
@@ -85,13 +63,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       { serializers: { error: pino.stdSerializers.err } },
       pino.destination({ sync: false, minLength: 4096, periodicFlush: LOG_FLUSH_MS }),
     );
-  const assets = assetsOf(options.flavour);
-  const closers: (() => Promise<unknown>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const closers: Closers = [];
+  const close = (): Promise<void> => closeAll(closers);
   try {
-    const { url, reload } = await start(config, assets, log, closers);
+    const { url, reload } = await start(config, assetsOf(options.flavour), log, closers);
     return { url, reload, close };
   } catch (error) {
     await close();
@@ -99,94 +74,18 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   }
 }
 
+/** Store, state and boot core, then jobs, the API, HTTP, TFTP and at last DHCP: what it hands out is there by then. */
 async function start(
   config: Config,
   assets: string,
   log: Logger,
-  closers: (() => Promise<unknown>)[],
+  closers: Closers,
 ): Promise<Pick<RunningServer, 'url' | 'reload'>> {
   const clock = Date.now;
   let current = config;
   const identity = identityOf(config);
-  makeDataDir(config.dataDir);
-
-  const store = await openStore({ path: join(config.dataDir, 'anybios.db'), log: log.child({ part: 'store' }) });
-  closers.push(() => store.close());
-  const adminToken = await ensureAdminToken(config.dataDir);
-  const controlKey = await controlKeyIfAny(config.dataDir, log);
-  const imagesDir = join(config.dataDir, 'images');
-  const images = new ImageKeeper({
-    imagesDir,
-    authorize: (header) => nameBehind(tokens, header),
-    onUploaded: () => damage.refresh().catch((error: unknown) => log.error({ error }, 'looking for damaged images')),
-    log: log.child({ part: 'images' }),
-  });
-  await images.start();
-  closers.push(() => images.close());
-  await saveShippedImages(store, images, assets, clock);
-
-  const snapshot = await store.load();
-  const tokens = new Tokens({ adminToken, records: snapshot.tokens, store, clock });
-  const profiles = loadProfiles(profilesDir, ...ownProfiles(config));
-  const state = new State(
-    snapshot,
-    Array.from(profiles.values(), ({ profile }) => profile),
-  );
-  const leases = new LeaseBook({
-    leases: snapshot.leases,
-    subnets: config.dhcp.subnets,
-    excluded: [identity.address],
-    reservedFor: (address) => state.machineByAddress(address),
-    store,
-  });
-  const { filesDir } = config;
-  const core = createBootCore({
-    store,
-    snapshot,
-    state,
-    identity,
-    subnets: config.dhcp.subnets,
-    unknown: config.unknown,
-    downloads: config.downloads,
-    key: await serverKey(store),
-    files: {
-      loaders: await shippedLoaders(assets),
-      imageFile: async (digest) => {
-        const found = await images.pathOf(digest);
-        if (found !== undefined) return { kind: 'file', ...found };
-        const reason = state.damaged.has(digest) ? 'this image is damaged' : 'no image has this digest';
-        return { kind: 'none', reason };
-      },
-      siteFile: filesDir === undefined ? undefined : (name) => resolveInside(filesDir, name),
-    },
-    renderProfile: (name, loader, data) => {
-      const loaded = profiles.get(name);
-      if (loaded === undefined) throw new AnybiosError('not_found', `there is no profile ${name}`);
-      return loaded[loader](data);
-    },
-    renderText: cachedTemplates(),
-    leaseAddress: (mac) => leases.addressOf(mac),
-    neighbour: (address) => neighbourOf(address),
-    renewLease: async (mac) => await renewLease(leases, mac, clock),
-    controlKeys: () => (controlKey === undefined ? [] : [controlKey.publicKey]),
-    log: log.child({ part: 'boot' }),
-    clock,
-    newId: randomIds(),
-  });
-  const damage = new DamageWatch({
-    imagesDir,
-    files: images,
-    damaged: state.damaged,
-    mark: (digest, damaged) => markDamaged(state, core.events, digest, damaged),
-    log: log.child({ part: 'images' }),
-  });
-  await damage.start();
-  closers.push(async () => damage.stop());
-  core.sessions.start();
-  closers.push(async () => {
-    core.sessions.stop();
-    await core.events.flush();
-  });
+  const opened = await openCore(config, { identity, assets, log, clock, closers });
+  const { store, state, leases, images, damage, tokens, controlKey, boot: core } = opened;
 
   const newId = randomIds();
   const jobs = new Jobs({
@@ -245,41 +144,7 @@ async function start(
     version: productVersion(),
   });
 
-  const local = createSortedServer(app, (connection, first) => images.handOver(connection, first));
-  await listenOnSocket(local.server, join(config.dataDir, 'anybios.sock'));
-  closers.push(() => local.close());
-  const server = createServer({ requestTimeout: 0 }, app);
-  const plane = config.listen.images;
-  const outcomes = new NginxOutcomes((report) => front.hear(report));
-  const behindNginx =
-    plane === 'nginx' || plane === 'accel' ? { path: proxySocket(config.dataDir), outcomes } : undefined;
-  if (behindNginx !== undefined) prepareProxyFolder(config.dataDir);
-  const front = createHttpFront({
-    server,
-    port: config.listen.http,
-    plain: plane === 'streams',
-    ...(behindNginx === undefined ? {} : { behindNginx }),
-    answerBoot: answerBoot(core.boot),
-    imagesDir,
-    takeUpload: (connection, first) => images.handOver(connection, first),
-    onTransfer: (report) => core.boot.transfer(report),
-    log: httpLog,
-  });
-  await front.start();
-  closers.push(() => front.close());
-  if (plane === 'nginx' || plane === 'accel') {
-    openProxySocket(config.dataDir);
-    const dataPlane = createDataPlane({
-      kind: plane,
-      dataDir: config.dataDir,
-      port: config.listen.http,
-      log: httpLog,
-      onLine: (line) => outcomes.line(line),
-      onLost: (reason) => outcomes.failAll(reason),
-    });
-    await dataPlane.start();
-    closers.push(() => dataPlane.close());
-  }
+  await listenHttp(config, app, { core: opened, log: httpLog, closers });
   closers.push(async () => closing.abort());
   waitingFor.delete('HTTP');
 
@@ -339,41 +204,10 @@ function tftpBlockSize(subnets: readonly Subnet[], address: string): number | un
   return subnets.find(({ cidr }) => contains(cidr, parsed))?.tftpBlockSize;
 }
 
-/** Builds lie in boot-assets/out (cloud) and boot-assets/out/hardware. */
-function assetsOf(flavour: Flavour | undefined): string {
-  const hardware = join(assetsDir, 'hardware');
-  const wanted = flavour ?? (existsSync(join(hardware, 'manifest.json')) ? 'hardware' : 'cloud');
-  return wanted === 'hardware' ? hardware : assetsDir;
-}
-
 function identityOf(config: Config): ServerIdentity {
   const address = serverAddress(config);
   const { http, tftp } = config.listen;
   return { address, httpPort: http, tftpPort: tftp, url: `http://${formatIpv4(address)}:${http}` };
-}
-
-/** New builds of the shipped images become `stable`; known ones are left as the operator tagged them. */
-async function saveShippedImages(
-  store: Store,
-  imageStore: ImageKeeper,
-  assets: string,
-  now: () => number,
-): Promise<void> {
-  const { images } = await store.load();
-  for (const image of await registerShippedImages({ assetsDir: assets, imageStore, known: images, now })) {
-    await store.saveImage(image);
-    for (const tag of image.tags) await store.tagImage(image.name, image.version, tag);
-  }
-}
-
-/** `profiles/` beside the configuration, unless that is the shipped folder itself. */
-function ownProfiles(config: Config): string[] {
-  const own = resolve(dirname(config.file), 'profiles');
-  return own !== resolve(profilesDir) && existsSync(own) ? [own] : [];
-}
-
-async function renewLease(leases: LeaseBook, mac: Mac, clock: () => number): Promise<void> {
-  await leases.renew(mac, Math.floor(clock() / 1000));
 }
 
 function productVersion(): string {

@@ -7,7 +7,7 @@ const root = join(packageRoot, 'server');
 const architecture = readFileSync(join(packageRoot, 'docs/architecture.md'), 'utf8');
 
 // Who may import whom (docs/architecture.md holds the same table for people: compared row by row below). A folder may always
-// import itself, and everybody paths.ts. `config` stands for config*.ts, `main` for main.ts, the composition root.
+// import itself, and everybody paths.ts. `config` stands for config*.ts, `main` for main.ts and main/, the composition root.
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   domain: [],
   wire: ['domain'],

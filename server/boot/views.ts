@@ -1,33 +1,20 @@
 import type { Assignment } from '../decide/assignment.js';
 import { machineStatus } from '../decide/machine-status.js';
-import { chosenOptions, optionName, optionText } from '../decide/options.js';
-import { archKey, archOf } from '../domain/arch.js';
 import type { BootSession } from '../domain/boot-session.js';
 import type { Change } from '../domain/desired.js';
 import { conflict, invalid, notFound } from '../domain/errors.js';
-import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
+import type { Ipv4 } from '../domain/ipv4.js';
 import { type Mac, parseMac } from '../domain/mac.js';
 import type { Machine, MachineStatus, Observed, ObservedSystem } from '../domain/machine.js';
-import type { Subnet } from '../domain/site.js';
 import type { State } from '../state/state.js';
-import type { Boot } from './boot.js';
-import type { DhcpFacts } from './contract.js';
 import type { EventLog } from './event-log.js';
-import { evidenceOf, toldBy } from './evidence.js';
-import type { Observations } from './observations.js';
-import type { Planner } from './planner.js';
+import { type ExplainDeps, type Explanation, explainMachine } from './explain.js';
 import { type RenderProfile, type ScriptLoader, scriptData } from './scripts.js';
-import type { Sessions } from './sessions.js';
 
-export interface ViewsDeps {
+export interface ViewsDeps extends ExplainDeps {
   readonly state: State;
-  readonly boot: Boot;
-  readonly sessions: Sessions;
-  readonly observations: Observations;
-  readonly planner: Planner;
   readonly events: EventLog;
   readonly renderProfile: RenderProfile;
-  readonly leaseAddress: (mac: Mac) => Ipv4 | undefined;
   readonly clock: () => number;
   readonly serverStartedAt: number;
 }
@@ -47,18 +34,6 @@ export interface MachineView {
   readonly session?: BootSession;
   /** Assigned systems and what the machine reported of them; `unknown` when the machine is lost. */
   readonly systems: readonly ObservedSystem[];
-}
-
-interface ExplainLine {
-  readonly what: string;
-  readonly value: string;
-  readonly why: string;
-}
-
-/** What a machine would be given now, one line per value, each with its reason. */
-export interface Explanation {
-  readonly machine: string;
-  readonly lines: readonly ExplainLine[];
 }
 
 /** The core as the API sees it: reading machines, explaining, and following changes of the desired state. */
@@ -83,7 +58,7 @@ export class Views {
     const session = sessions.of(key);
     const status = machineStatus({ known: machine !== undefined, observed, session, now: clock(), serverStartedAt });
     const mac = observed?.mac ?? machine?.macs[0];
-    const address = (mac === undefined ? undefined : leaseAddress(mac)) ?? session?.address ?? machine?.address;
+    const address = (mac === undefined ? undefined : leaseAddress(mac)) ?? session?.address;
     return {
       key,
       ...(machine === undefined ? {} : { machine }),
@@ -97,110 +72,7 @@ export class Views {
 
   /** What this machine would be given now, firmware by firmware, and why each value. Throws `not_found`. */
   explain(key: string): Explanation {
-    const { boot, planner, observations, sessions, leaseAddress } = this.#deps;
-    const { machine, mac } = this.#find(key);
-    const observed = observations.get(key);
-    const address = leaseAddress(mac) ?? sessions.of(key)?.address ?? machine?.address;
-    const plan = planner.plan(mac, machine, { address });
-    const lines: ExplainLine[] = [
-      {
-        what: 'machine',
-        value: machine?.name ?? mac,
-        why: machine === undefined ? 'seen on the network, not registered' : toldBy(machine),
-      },
-      {
-        what: 'address',
-        value: address === undefined ? 'none yet' : formatIpv4(address),
-        why:
-          machine?.address !== undefined
-            ? 'reserved for the machine'
-            : address === undefined
-              ? 'the next free one of a pool'
-              : 'its lease',
-      },
-      {
-        what: 'secure boot',
-        value: observed?.secureBoot ?? 'unknown',
-        why:
-          observed?.secureBoot === undefined
-            ? 'stage 1 has not reported it, or it was forgotten'
-            : 'last report of its stage 1',
-      },
-    ];
-    const subnet = planner.likelySubnet(address);
-    const firmware: readonly { readonly what: string; readonly facts: DhcpFacts }[] = [
-      { what: 'BIOS gets', facts: { mac, client: 'pxe', arch: 0 } as const },
-      { what: 'UEFI gets', facts: { mac, client: 'pxe', arch: 7 } as const },
-      { what: 'UEFI HTTP gets', facts: { mac, client: 'http', arch: 16 } as const },
-      ...this.#otherArchs(mac, machine, observed, subnet),
-      { what: 'iPXE gets', facts: { mac, client: 'ipxe' } as const },
-    ];
-    const mode = subnet?.mode === 'proxy' ? 'proxy' : 'full';
-    for (const { what, facts } of firmware) {
-      if (observed?.arch !== undefined && facts.arch !== undefined && !sameFamily(observed.arch, facts.arch)) continue;
-      const offer = boot.bootOffer(
-        { ...facts, ...evidenceOf(machine) },
-        {
-          mode,
-          ...(subnet?.loader === undefined ? {} : { loader: subnet.loader }),
-          ...(subnet?.bootFiles === undefined ? {} : { bootFiles: subnet.bootFiles }),
-        },
-      );
-      lines.push({
-        what,
-        value: offer.kind === 'loader' ? offer.file : offer.kind === 'script' ? offer.url : 'no boot file',
-        why: offer.reason,
-      });
-      if (offer.kind === 'loader' && offer.proxyStyle !== undefined)
-        lines.push({
-          what: 'proxy style',
-          value: offer.proxyStyle,
-          why:
-            observed?.proxyStyle === undefined
-              ? `the usual one of ${what === 'BIOS gets' ? 'BIOS' : 'UEFI'} ROMs`
-              : observed.proxyStyleProven === true
-                ? 'a boot loader was fetched after such an offer'
-                : 'offers of the other style led nowhere',
-        });
-    }
-    lines.push(...this.#options(mac, machine, subnet));
-    for (const { key: what, value, reason } of plan.why) lines.push({ what, value, why: reason });
-    if (plan.kind !== 'boot')
-      lines.push({ what: 'boot', value: plan.kind === 'local' ? 'its own disk' : 'nothing', why: plan.reason });
-    return { machine: key, lines };
-  }
-
-  /** Architectures besides the four of PCs: what it showed, and what somebody set a boot file for. */
-  #otherArchs(
-    mac: Mac,
-    machine: Machine | undefined,
-    observed: Observed | undefined,
-    subnet: Subnet | undefined,
-  ): { readonly what: string; readonly facts: DhcpFacts }[] {
-    const assigned = this.#deps.planner.assignment(mac, machine);
-    const profile = assigned.kind === 'none' ? undefined : assigned.profile;
-    const keys = [machine?.bootFiles, profile?.bootFiles, subnet?.bootFiles].flatMap((files) =>
-      Object.keys(files ?? {}),
-    );
-    const archs = new Set([...keys.map(archKey), observed?.arch].filter((arch) => typeof arch === 'number'));
-    return [...archs]
-      .filter((arch) => ![0, 7, 9, 16].includes(arch))
-      .map((arch) => {
-        const known = archOf(arch);
-        const client = known?.http === true ? 'http' : 'pxe';
-        return { what: `${known?.name ?? `arch ${arch}`} gets`, facts: { mac, client, arch } };
-      });
-  }
-
-  /** The DHCP options that people set for it, and where. */
-  #options(mac: Mac, machine: Machine | undefined, subnet: Subnet | undefined): ExplainLine[] {
-    if (subnet !== undefined && subnet.mode !== 'full') return [];
-    const role = this.#deps.boot.senderOf({ mac, client: 'os', ...evidenceOf(machine) }).role;
-    return Array.from(chosenOptions({ subnet, role, machine }).values(), (option) => ({
-      what: optionName(option),
-      value: optionText(option),
-      why: `set on the ${option.source}`,
-    }));
+    return { machine: key, lines: explainMachine(this.#deps, key, this.#find(key)) };
   }
 
   /** The script for people: no nonce, no session. Throws `not_found`, or `invalid` with the reason it cannot be rendered. */
@@ -218,7 +90,8 @@ export class Views {
         : { name: key, profile: profileName, mode: 'resident' as const, systems: [], params: {} };
     const assignment: Assignment =
       profile.kind === 'discover' ? { kind: 'discover', profile, reason } : { kind: 'role', role, profile, reason };
-    const plan = planner.plan(mac, machine, { address: leaseAddress(mac) ?? sessions.of(key)?.address }, assignment);
+    const address = machine?.address ?? leaseAddress(mac) ?? sessions.of(key)?.address;
+    const plan = planner.plan(mac, machine, { address }, assignment);
     if (plan.kind === 'none') throw invalid(plan.reason, { field: 'profile', remedy: plan.remedy });
     return renderProfile(profileName, loader, scriptData(plan, assignment, mac, machine, planner.identity, undefined));
   }
@@ -302,9 +175,4 @@ export class Views {
       return status === 'lost' ? { ...system, state: 'unknown' as const } : system;
     });
   }
-}
-
-function sameFamily(a: number, b: number): boolean {
-  const family = (arch: number): string => (arch === 0 ? 'bios' : arch >= 15 ? 'http' : 'uefi');
-  return family(a) === family(b);
 }

@@ -1,5 +1,6 @@
 import type { Router } from 'express';
-import type { Explanation, MachineView } from '../boot/views.js';
+import type { Explanation } from '../boot/explain.js';
+import type { MachineView } from '../boot/views.js';
 import type { Jobs } from '../control/jobs.js';
 import type { Change } from '../domain/desired.js';
 import type { Digest } from '../domain/digest.js';

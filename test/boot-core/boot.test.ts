@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MOST_STRANGERS } from '../../server/boot/observations.js';
+import { parseIpv4 } from '../../server/domain/ipv4.js';
 import { parseMac } from '../../server/domain/mac.js';
 import type { Machine } from '../../server/domain/machine.js';
 import {
@@ -574,6 +575,19 @@ test('explain gives every value its reason', () => {
   expect(explained.lines.map((line) => line.what)).toContain('command line');
   for (const line of explained.lines) expect(`${line.what}: ${line.why}`).not.toMatch(/: $/);
   expect(() => core.views.explain('nobody')).toThrow('there is no machine nobody');
+});
+
+test('a reservation made while the machine has another address: explain says the new one, the machine shows the old', async () => {
+  await core.close();
+  const reserved = parseIpv4('10.77.0.11');
+  core = await startCore({ machines: [{ name: 'node1', macs: [mac], role: 'web', labels: {}, address: reserved }] });
+  expect(core.views.machineView('node1')?.address).toBeUndefined();
+  core.dora('pxe');
+  expect(core.views.machineView('node1')?.address).toBe(address);
+  const { lines } = core.views.explain('node1');
+  expect(lines).toContainEqual({ what: 'address', value: '10.77.0.11', why: 'reserved for the machine' });
+  expect(lines.find(({ what }) => what === 'ip')?.value).toMatch(/^ip=10\.77\.0\.11:/);
+  expect(core.views.renderFor('micro', 'node1', 'ipxe')).toContain(' ip=10.77.0.11:');
 });
 
 test('the script for people has no nonce', () => {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../server/http/app.js';
 import { startApi, type TestApi } from '../support/api.js';
+import { answerFaults, type OpenApi } from '../support/openapi-check.js';
 
 type Operation = {
   summary?: string;
@@ -88,4 +89,32 @@ test('names its resources once', () => {
   expect(Object.keys(document.components.schemas)).toEqual(
     expect.arrayContaining(['Boot', 'Error', 'Event', 'Explanation', 'Image', 'Lease', 'Machine', 'Profile', 'Token']),
   );
+});
+
+describe('the check that every answer in these tests goes through', () => {
+  const good = { id: 'j', machine: 'node1', kind: 'exec', timeoutSeconds: 1, by: 'admin', state: 'queued' };
+  const times = { createdAt: '2026-01-01T00:00:00.000Z', expiresAt: '2026-01-01T00:00:00.000Z' };
+  const job = { ...good, ...times };
+  const check = (status: number, body: unknown, path = '/api/v1/machines/node1/jobs', method = 'POST'): string[] =>
+    answerFaults(document as unknown as OpenApi, method, path, status, body);
+
+  test('lets an answer pass that is as described', () => {
+    expect(check(202, job)).toEqual([]);
+    expect(check(200, { items: [job] }, '/api/v1/jobs?limit=1', 'GET')).toEqual([]);
+    expect(check(404, { error: { code: 'not_found', message: 'no' } })).toEqual([]);
+  });
+
+  test('notices what is not', () => {
+    const { by: _by, ...without } = job;
+    expect(check(202, without)).toEqual(['answer.by: is missing']);
+    expect(check(202, { ...job, extra: 1 })).toEqual(['answer.extra: is not described']);
+    expect(check(202, { ...job, state: 'waiting' })).toEqual(['answer.state: waiting is not in the enum']);
+    expect(check(202, { ...job, createdAt: 'today' })).toEqual(['answer.createdAt: is no date-time']);
+    expect(check(202, { ...job, command: ['ls', 1] })).toEqual(['answer.command[1]: is not string']);
+    expect(check(201, job)).toEqual(['status 201 is not described']);
+    expect(check(200, [job], '/api/v1/jobs', 'GET')).toEqual(['answer: is not object']);
+    expect(check(404, { error: { code: 'gone', message: 'no' } })).toEqual([
+      'answer.error.code: gone is not in the enum',
+    ]);
+  });
 });

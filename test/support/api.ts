@@ -16,6 +16,7 @@ import { DamageWatch } from '../../server/images/damage-watch.js';
 import { ImageKeeper } from '../../server/images/image-keeper.js';
 import { createSortedServer } from '../../server/images/sorted-server.js';
 import { startCore, type TestCore } from './boot-core.js';
+import { answerFaults, type OpenApi } from './openapi-check.js';
 
 export const adminToken = 'admin-token-of-the-test-0123456789abcdef';
 
@@ -36,6 +37,7 @@ export interface TestApi {
   readonly listeners: { readonly count: number };
   /** With the admin token; a body is sent as JSON unless it is text. */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** The same with the answer read. It must be what openapi.json describes. */
   json(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   /** As when a cable is pulled: the server goes on. */
   dropConnections(): void;
@@ -135,6 +137,11 @@ export async function startApi(
       headers: { authorization: `Bearer ${adminToken}`, ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
+  let document: OpenApi | undefined;
+  const described = async (): Promise<OpenApi> => {
+    document ??= (await (await call('GET', '/api/v1/openapi.json')).json()) as OpenApi;
+    return document;
+  };
   return {
     core,
     url,
@@ -150,6 +157,8 @@ export async function startApi(
       const response = await call(method, path, body);
       const text = await response.text();
       const value: unknown = text === '' ? undefined : JSON.parse(text);
+      const faults = answerFaults(await described(), method, path, response.status, value);
+      if (faults.length > 0) throw new Error(`${method} ${path}: not as openapi.json says:\n${faults.join('\n')}`);
       return { status: response.status, body: value };
     },
     dropConnections: () => {
