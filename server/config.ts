@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { type Overrides, readOverrides, setAt } from './config-overrides.js';
 import { type ConfigFile, configSchema } from './config-schema.js';
 import { subnetProblems } from './config-subnets.js';
@@ -72,7 +72,7 @@ export function parseConfig(text: string, { file, env = {}, flags = {} }: Config
   const result = check(configSchema, raw);
   if (result.problems !== undefined) throw refusal([...problems, ...result.problems], place);
   const config = assemble(result.value, resolve(file));
-  problems.push(...subnetProblems(config), ...listenProblems(config));
+  problems.push(...subnetProblems(config), ...listenProblems(config), ...filesProblems(config));
   if (problems.length > 0) throw refusal(problems, place);
   return freeze(config);
 }
@@ -103,6 +103,25 @@ function assemble(data: ConfigFile, file: string): Config {
     ...(data.files === undefined ? {} : { filesDir: resolve(folder, data.files) }),
     unknown: data.unknownMachines,
   };
+}
+
+/** Everybody may read what is below `files`; dataDir holds the admin token, the keys and the database. */
+function filesProblems({ filesDir, dataDir }: Config): Problem[] {
+  if (filesDir === undefined) return [];
+  const way = relative(realPath(filesDir), realPath(dataDir));
+  if (way === '..' || way.startsWith('../')) return [];
+  return [
+    {
+      path: ['files'],
+      message: 'holds dataDir: the admin token would be served to everybody',
+      allowed: 'a folder of its own, e.g. ./files',
+    },
+  ];
+}
+
+/** Where it leads; as it is written when it is not there yet. */
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
 }
 
 function listenProblems({ listen, dhcp }: Config): Problem[] {

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig, serverAddress } from '../server/config.js';
@@ -319,6 +321,27 @@ describe('values that contradict each other', () => {
       expect.stringContaining('listen.interfaces: is missing'),
       expect.stringContaining('dhcp.subnets: is missing'),
     ]);
+  });
+
+  it('a folder for everybody that holds the data of the server', () => {
+    const base = 'dhcp: { mode: off }\nlisten: { address: 10.0.0.1 }\ndataDir: ./srv/data\n';
+    for (const folder of ['.', './srv', './srv/data', '/'])
+      expect(problems(`${base}files: ${folder}\n`)).toEqual([
+        expect.stringContaining(
+          ':4: files: holds dataDir: the admin token would be served to everybody; allowed: a folder',
+        ),
+      ]);
+    for (const folder of ['./files', './srv/data/files', './srv/dat', './srv/data2', '../x'])
+      expect(problems(`${base}files: ${folder}\n`)).toEqual([]);
+  });
+
+  it('the same by a link', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'anybios-config-'));
+    mkdirSync(join(dir, 'data'));
+    symlinkSync(dir, join(dir, 'public'));
+    const text = `dhcp: { mode: off }\nlisten: { address: 10.0.0.1 }\ndataDir: ${dir}/data\nfiles: ${dir}/public\n`;
+    expect(problems(text)).toEqual([expect.stringContaining('files: holds dataDir')]);
+    rmSync(dir, { recursive: true });
   });
 
   it('no interfaces are needed when DHCP is off and the address is given', () => {

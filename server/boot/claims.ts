@@ -16,6 +16,9 @@ export type ClaimResult =
 /**
  * One-time boot credentials (docs/booting.md, 3 and 5). Nonce and credential are derived from the server's key, so that neither is
  * stored: the same session gets the same nonce after a restart, the same claim-id the same credential until its first use.
+ *
+ * Every change is made in memory and given to the store in one step, without waiting in between, and the store keeps that order: so
+ * neither a script that is rendered, nor a first use, nor a second boot can undo a claim or a revocation that happens meanwhile.
  */
 export class Claims {
   readonly #key: string;
@@ -59,9 +62,6 @@ export class Claims {
       nonceExpiresAt: this.#clock() + NONCE_LIFE_MS,
       revoked: false,
     };
-    for (const other of this.#othersOf(claim)) {
-      if (other.claimId === undefined && this.#clock() > other.nonceExpiresAt) await this.revoke(other.session);
-    }
     this.#remember(claim);
     const saved = this.#store.saveClaim(claim);
     const fresh: { nonce: string; saved: Promise<void> | undefined } = { nonce, saved };
@@ -72,6 +72,9 @@ export class Claims {
     } catch (error) {
       this.#fresh.delete(session.id);
       throw error;
+    }
+    for (const other of this.#othersOf(claim)) {
+      if (other.claimId === undefined && this.#clock() > other.nonceExpiresAt) await this.revoke(other.session);
     }
     return nonce;
   }
@@ -119,19 +122,30 @@ export class Claims {
       return { kind: 'refused', reason: 'nonce already claimed by another claim-id', claim };
     const reason = stranger(claim);
     if (reason !== undefined) return { kind: 'refused', reason, claim };
-    if (claim.claimId !== undefined) {
-      if (claim.firstUsedAt !== undefined)
-        return { kind: 'refused', reason: 'nonce already claimed and its credential in use', claim };
-      return { kind: 'granted', credential: this.#derive('credential', session, claimId), claim, repeated: true };
-    }
-    if (this.#clock() > claim.nonceExpiresAt) return { kind: 'refused', reason: 'nonce expired, boot again', claim };
+    const repeated = claim.claimId !== undefined;
+    if (claim.firstUsedAt !== undefined)
+      return { kind: 'refused', reason: 'nonce already claimed and its credential in use', claim };
     const credential = this.#derive('credential', session, claimId);
-    const granted: Claim = { ...claim, claimId, credentialHash: hash(credential) };
-    await this.#store.saveClaim(granted);
-    this.#remember(granted);
-    this.#fresh.delete(session);
+    let granted = claim;
+    if (!repeated) {
+      if (this.#clock() > claim.nonceExpiresAt) return { kind: 'refused', reason: 'nonce expired, boot again', claim };
+      granted = { ...claim, claimId, credentialHash: hash(credential) };
+      this.#remember(granted);
+      this.#fresh.delete(session);
+      try {
+        await this.#store.saveClaim(granted);
+      } catch (error) {
+        // Nobody has seen the credential: the nonce can be claimed again.
+        this.#byCredential.delete(hash(credential));
+        if (this.#bySession.get(session) === granted) this.#remember(claim);
+        throw error;
+      }
+      // Another boot of this machine was claimed while this one was being saved, and has revoked it.
+      if (this.#bySession.get(session) !== granted)
+        return { kind: 'refused', reason: 'this boot was replaced by a newer one' };
+    }
     for (const other of this.#othersOf(claim)) await this.revoke(other.session);
-    return { kind: 'granted', credential, claim: granted, repeated: false };
+    return { kind: 'granted', credential, claim: granted, repeated };
   }
 
   /** The claim behind a credential; throws `unauthorized`. Marks the first use, after which a repeated claim is refused. */
@@ -154,12 +168,23 @@ export class Claims {
     return used;
   }
 
+  /** Holds from the call on, not only when it is saved. */
   async revoke(session: string): Promise<void> {
     const claim = this.#bySession.get(session);
-    if (claim === undefined || claim.revoked) return;
-    const revoked: Claim = { ...claim, revoked: true };
-    await this.#store.saveClaim(revoked);
+    if (claim === undefined) return;
     // Forgotten: an unknown nonce or credential is refused just the same, and the maps stay as small as the site.
+    this.#forget(claim);
+    try {
+      await this.#store.saveClaim({ ...claim, revoked: true });
+    } catch (error) {
+      // It can be tried again, and after a restart it would be live anyhow.
+      if (!this.#bySession.has(session)) this.#remember(claim);
+      throw error;
+    }
+  }
+
+  #forget(claim: Claim): void {
+    const { session } = claim;
     this.#bySession.delete(session);
     this.#fresh.delete(session);
     this.#byNonce.delete(claim.nonceHash);

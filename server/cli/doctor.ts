@@ -8,6 +8,7 @@ import { dhcpServerChecks } from './checks/dhcp-servers.js';
 import { heardCheck } from './checks/heard.js';
 import { hostChecks } from './checks/host.js';
 import { imagePlaneChecks } from './checks/image-plane.js';
+import { damagedImagesCheck } from './checks/images.js';
 import { labChecks } from './checks/lab.js';
 import { interfaceChecks, portChecks } from './checks/network.js';
 import type { Cli } from './cli.js';
@@ -50,7 +51,10 @@ async function allChecks(cli: Cli): Promise<readonly Check[]> {
       ...imagePlaneChecks(config),
     );
     site.push(...(await dhcpServerChecks(config)));
-    if (isRunning) site.push(await heardCheck(new ApiClient(socketOf(config, cli))));
+    if (isRunning) {
+      const api = new ApiClient(socketOf(config, cli));
+      site.push(await heardCheck(api), await damagedImagesCheck(api));
+    }
   }
   return [
     ...hostChecks(),

@@ -29,9 +29,10 @@ export function registerImageList(image: Command, cli: Cli): void {
       .command('list')
       .description('list every version of every image, its tags, and who uses it')
       .option('--name <name>', 'only versions of this name')
-      .action(async (options: { name?: string }) => {
+      .option('--damaged', 'only those that have a damaged file, which is not served')
+      .action(async ({ name, damaged }: { name?: string; damaged?: boolean }) => {
         const listing = await listAll(await cli.connect(), '/images', imageSchema, {
-          query: options,
+          query: { name, damaged: damaged === true ? '1' : undefined },
           readRows: !cli.json,
         });
         const now = Date.now();
@@ -51,7 +52,10 @@ export function registerImageList(image: Command, cli: Cli): void {
           'no images',
         );
       }),
-    [['all images', 'image list']],
+    [
+      ['all images', 'image list'],
+      ['what must be imported again', 'image list --damaged'],
+    ],
   );
 
   withExamples(

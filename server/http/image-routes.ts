@@ -9,7 +9,7 @@ import { imageNameSchema, imageResource, imageSchema, newImageSchema, wordSchema
 import { imageTagRoutes } from './image-tag-routes.js';
 import { imageTaskRoutes } from './image-task-routes.js';
 import { imageUsage } from './image-usage.js';
-import { listOf, type Route, route } from './route.js';
+import { flagSchema, listOf, type Route, route } from './route.js';
 
 const imageParams = z.object({ name: imageNameSchema, version: wordSchema });
 
@@ -29,12 +29,19 @@ export function imageRoutes(deps: ImageDeps): Route[] {
       method: 'get',
       path: '/images',
       summary: 'Images: every version of every name',
-      query: z.strictObject({ name: z.string().optional() }),
+      query: z.strictObject({
+        name: z.string().optional(),
+        damaged: flagSchema.meta({ description: 'Only those with a file that is damaged.' }),
+      }),
       answer: { kind: 'json', schema: listOf(imageSchema) },
       handle: ({ query }) => {
-        const wanted = context.all().filter(({ name }) => query.name === undefined || name === query.name);
+        const { name, damaged } = query;
+        const isDamaged = ({ files }: Image): boolean => files.some(({ digest }) => state.damaged.has(digest));
+        const wanted = context
+          .all()
+          .filter((image) => (name === undefined || image.name === name) && (!damaged || isDamaged(image)));
         wanted.sort((a, b) => a.name.localeCompare(b.name, 'en') || a.createdAt - b.createdAt);
-        const usage = imageUsage(deps);
+        const usage = wanted.length === 0 ? new Map() : imageUsage(deps);
         return { items: wanted.map((image) => imageResource(image, state, usage)) };
       },
     }),

@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { AnybiosError, conflict } from '../domain/errors.js';
 
@@ -13,9 +13,11 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
     });
   }
   await rm(path, { force: true });
-  await listening(server, { path });
-  // Node has no mode for listen(); who comes in before this line still needs a token.
-  await chmod(path, 0o600);
+  // Node has no mode for listen(), and makes the socket before it returns: a chmod afterwards would come too late.
+  const umask = process.umask(0o177);
+  const ready = listening(server, { path });
+  process.umask(umask);
+  await ready;
 }
 
 /** Resolves when the server listens; a port in use is `conflict`, a forbidden one `unavailable`, both with a remedy. */

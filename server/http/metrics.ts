@@ -66,6 +66,9 @@ export class Metrics {
         ['', (now - this.#startedAt) / 1000],
       ]),
       ...metric('anybios_events_total', 'counter', 'Events since the server started.', this.#events),
+      ...metric('anybios_images_damaged', 'gauge', 'Files of images that are damaged and not served.', [
+        ['', this.#deps.state.damaged.size],
+      ]),
       ...metric('anybios_machines', 'gauge', 'Machines by status.', labelled('status', machines)),
       ...metric('anybios_leases', 'gauge', 'Leases by state.', labelled('state', leaseStates)),
       ...this.#pools(Math.floor(now / 1000)),

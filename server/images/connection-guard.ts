@@ -31,6 +31,19 @@ export class ConnectionGuard {
     });
   }
 
+  /**
+   * Ends connections whose client takes nothing of an answer for so long. Node's own time-out alone would also end those that wait
+   * for an answer that takes its time (an event stream, a job).
+   */
+  endStuck(server: Server, milliseconds: number): void {
+    server.timeout = milliseconds;
+    server.on('timeout', (socket: Socket) => {
+      const busy = (this.#sockets.get(socket)?.busy ?? 0) > 0;
+      if (busy && socket.writableLength === 0) socket.setTimeout(milliseconds);
+      else socket.destroy();
+    });
+  }
+
   get size(): number {
     return this.#sockets.size;
   }

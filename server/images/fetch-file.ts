@@ -80,7 +80,8 @@ async function fetchInto(
       if (!append) await dropPart(path);
       if (answer.validator !== undefined) {
         const note: PartNote = { url, validator: answer.validator };
-        await writeFile(`${path}.json`, JSON.stringify(note));
+        // The URL may hold a password.
+        await writeFile(`${path}.json`, JSON.stringify(note), { mode: 0o600 });
       }
       const progress = (bytes: number): void =>
         onProgress?.({ bytes, from, ...(total === undefined ? {} : { total }) });

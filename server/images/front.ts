@@ -10,6 +10,7 @@ import { stopReading } from './connection-sorter.js';
 import { type FirstRequestsDeps, readFirstRequests } from './first-requests.js';
 import { bootPathOfTarget } from './image-url.js';
 import type { NginxOutcomes } from './nginx-outcomes.js';
+import { SLOW_MILLISECONDS } from './sendfile-messages.js';
 import { StreamChild } from './stream-child.js';
 import type { BootQuestion, StreamReport } from './stream-messages.js';
 
@@ -40,7 +41,7 @@ export interface HttpFrontOptions {
   readonly takeUpload: TakeConnection;
   /** Reads and writes files itself instead of sendfile. */
   readonly plain?: boolean;
-  /** A client that takes less than 64 KiB of a download in this time is cut off. Default 60 s. */
+  /** A client that takes less than 64 KiB of a download, or nothing of another answer, in this time is cut off. Default 60 s. */
   readonly slowMilliseconds?: number;
   readonly log: FrontLog;
   /** For a connection to send its first request line, and for the head of each request on the main server. */
@@ -76,6 +77,7 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
   const headMilliseconds = options.headMilliseconds ?? HEAD_MILLISECONDS;
   const guard = new ConnectionGuard(server, headMilliseconds);
   const { plain, slowMilliseconds, answerBoot, behindNginx } = options;
+  guard.endStuck(server, slowMilliseconds ?? SLOW_MILLISECONDS);
   const settings = {
     imagesDir,
     ...(plain === undefined ? {} : { plain }),
@@ -104,6 +106,12 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
   };
 
   function sort(socket: Socket): void {
+    // A client that resets its connection has no address any more, and could be taken for nginx, which says who asks. Asked here,
+    // Node remembers it.
+    if (behindNginx === undefined && socket.remoteAddress === undefined) {
+      socket.destroy();
+      return;
+    }
     unsorted.add(socket);
     readFirstRequests(socket, first, () => unsorted.delete(socket));
   }

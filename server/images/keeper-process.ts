@@ -17,7 +17,8 @@ const NO_PROGRESS_MILLISECONDS = 60_000;
 const PROGRESS_EVERY_MS = 200;
 
 const tell = (message: FromKeeper): void => {
-  if (process.connected) process.send?.(message);
+  // Of a main process that was just killed nothing can be told; `disconnect` comes next.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
 const fault = (error: unknown): void =>
   tell({ kind: 'fault', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });

@@ -48,7 +48,8 @@ async function openRegular(path: string): Promise<OpenFile> {
   try {
     const stat = await handle.stat();
     if (!stat.isFile()) throw new Error('not a regular file');
-    const stamp = [stat.ino, stat.size, Math.round(stat.mtimeMs * 1000)].map((part) => part.toString(36)).join('-');
+    // The time of the last change of anything about it: that of its bytes can be set to what it was.
+    const stamp = [stat.ino, stat.size, Math.round(stat.ctimeMs * 1000)].map((part) => part.toString(36)).join('-');
     return { handle, size: stat.size, stamp };
   } catch (error) {
     await handle.close();

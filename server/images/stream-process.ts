@@ -4,6 +4,7 @@ import type { BootAnswer } from '../boot/contract.js';
 import { ConnectionGuard } from './connection-guard.js';
 import { createFileSender, type FileSender } from './file-sender.js';
 import { bodySender } from './send-body.js';
+import { SLOW_MILLISECONDS } from './sendfile-messages.js';
 import { createImageServer } from './serve-image.js';
 import type { FromStream, StreamSettings, ToStream } from './stream-messages.js';
 
@@ -14,14 +15,14 @@ const IDLE_MILLISECONDS = 15_000;
 
 const tell = (message: FromStream): void => {
   // False while the main process is busy: the message waits then. Without it there is nobody to tell.
-  if (process.connected) process.send?.(message);
+  // When it has just been killed, the write fails; `disconnect` comes next.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
 
 const server = createServer({ keepAlive: true, keepAliveTimeout: IDLE_MILLISECONDS });
 const guard = new ConnectionGuard(server, IDLE_MILLISECONDS);
 // A client may close its own direction after the request (RFC 9112, section 9.6) and still wants the answer. Not in the types.
 Reflect.set(server, 'httpAllowHalfOpen', true);
-server.timeout = 0;
 
 let fast: FileSender | undefined;
 let lastAsk = 0;
@@ -52,6 +53,7 @@ process.on('message', (message: ToStream, socket: unknown) => {
 
 async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettings): Promise<void> {
   let slow = plain === true ? 'listen.images is streams' : undefined;
+  guard.endStuck(server, slowMilliseconds ?? SLOW_MILLISECONDS);
   const limits = slowMilliseconds === undefined ? {} : { slowMilliseconds };
   if (slow === undefined) {
     try {

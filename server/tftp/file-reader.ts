@@ -71,7 +71,8 @@ function openFile({ request, path, mode }: Extract<ToReader, { kind: 'open' }>):
       return { kind: 'text', request, bytes: toNetascii(text.subarray(0, readSync(handle, text, 0, size, 0))) };
     }
     keep = true;
-    return { kind: 'opened', request, handle, size, identity: `${stat.dev}:${stat.ino}:${stat.mtimeNs}:${size}` };
+    // Not by mtime: all files of images have the same one (images/seal.ts), and a new file gets the inode of one that was removed.
+    return { kind: 'opened', request, handle, size, identity: `${stat.dev}:${stat.ino}:${stat.ctimeNs}:${size}` };
   } finally {
     if (!keep) closeSync(handle);
   }

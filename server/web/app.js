@@ -64,7 +64,15 @@ async function readAll() {
     roles.map((role) => role.name),
   );
   for (const machine of machines) timeline.update(machine);
-  await readNetwork();
+  await Promise.all([readNetwork(), readDamaged()]);
+}
+
+/** Boots that need one of these cannot go on. */
+async function readDamaged() {
+  const { items } = await getJson('/images?damaged=1');
+  byId('damaged').hidden = items.length === 0;
+  const images = items.map(({ name, version }) => `${name}:${version}`).join(', ');
+  byId('damaged').textContent = t('damagedImages', { images });
 }
 
 /** Other DHCP servers on the machines' network: the usual reason why a boot goes wrong and nothing here shows it. */
@@ -120,7 +128,7 @@ function changedAll() {
 function onEvent(event) {
   timeline.add(event);
   const name = event.machine ?? event.mac;
-  // Roles and systems change what every machine shows.
+  // Roles and systems change what every machine shows; what is not of a machine may be of an image, or of the network.
   if (name === undefined || event.source === 'api') everything = true;
   else changed.add(name);
   collect();

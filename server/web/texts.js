@@ -21,6 +21,7 @@ const TEXTS = {
     search: 'Search name, MAC, address, role',
     noMachines: 'No machine was seen yet. Switch one on, or add machines with: anybios apply -f site.yaml',
     otherServers: 'Other DHCP servers were heard: {servers} (anybios lease network)',
+    damagedImages: 'Damaged images, not served until they are imported again: {images} (anybios image list --damaged)',
     noMatch: 'No machine fits this search.',
     linkLive: 'live',
     linkLost: 'connection lost, trying again',

@@ -155,11 +155,21 @@ describe('damage', () => {
     expect(readdirSync(join(dir, 'quarantine'))).toEqual([sha256('some bytes')]);
     expect(await get('/images/site/1')).toMatchObject({ damaged: ['rootfs'] });
     expect(await api.core.kinds()).toContain('image.damaged');
+    expect(await get('/images?damaged=1')).toMatchObject({ items: [{ name: 'site', version: '1' }] });
+    // It is ready all the same: whatever else it serves, it serves.
+    const ready = await fetch(`${api.url}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([
+      200,
+      'ready\ndamaged files of images: 1 (anybios image list --damaged)\n',
+    ]);
+    expect(await (await fetch(`${api.url}/metrics`)).text()).toContain('\nanybios_images_damaged 1\n');
     await upload('some bytes');
     await vi.waitFor(async () => expect(await get('/images/site/1')).toMatchObject({ damaged: [] }), {
       timeout: 60_000,
     });
     expect(await api.core.kinds()).toContain('image.healed');
+    expect(await get('/images?damaged=1')).toEqual({ items: [] });
+    expect(await (await fetch(`${api.url}/readyz`)).text()).toBe('ready\n');
   });
 
   test('a file that was written to is noticed without a verification, before anybody gets it', async () => {

@@ -28,7 +28,11 @@ describe('GET of 1,000 bytes with the tag "abc"', () => {
     'no numbers': [{ range: 'bytes=-' }, whole],
     words: [{ range: 'bytes=a-b' }, whole],
     'another unit': [{ range: 'lines=1-2' }, whole],
-    'a number beyond all': [{ range: `bytes=0-${'9'.repeat(40)}` }, whole],
+    'an end beyond all': [{ range: `bytes=0-${'9'.repeat(40)}` }, part(0, 999)],
+    'a start beyond all': [
+      { range: `bytes=${'9'.repeat(40)}-` },
+      { status: 416, reason: 'the file has 1000 bytes, the range starts at 1e+40' },
+    ],
     'If-Range with our tag': [{ range: 'bytes=1-2', 'if-range': TAG }, part(1, 2)],
     'If-Range with another tag': [{ range: 'bytes=1-2', 'if-range': '"old"' }, whole],
     'If-Range with a weak tag': [{ range: 'bytes=1-2', 'if-range': `W/${TAG}` }, whole],

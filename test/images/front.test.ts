@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { symlink, truncate, writeFile } from 'node:fs/promises';
-import { Agent, get } from 'node:http';
+import { Agent, get, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FrontRig, frontRig, rawConnection, sha256 } from '../support/front-rig.js';
+import { type FrontRig, frontRig, LARGE, rawConnection, sha256 } from '../support/front-rig.js';
 import { seededBytes } from '../support/tftp-random.js';
 
 let rig: FrontRig;
@@ -377,6 +377,57 @@ test('a connection that is reset on its way to the child leaves the server runni
   await one.ended(1);
   expect(one.transfers.at(-1)).toMatchObject({ phase: 'sent', bytes: bytes.length });
   await one.close();
+});
+
+test('a client that resets its connection keeps its address: it must not be taken for nginx, which says who asks', async () => {
+  const one = await frontRig();
+  const asked: unknown[] = [];
+  one.server.on('request', (request) => asked.push(request.socket.remoteAddress));
+  for (let count = 0; count < 10; count += 1) {
+    const { socket } = rawConnection(one.front.port);
+    // In one go, before the event loop comes to what was sent.
+    socket.once('connect', () => {
+      socket.write('GET /reset HTTP/1.1\r\nHost: x\r\nX-Anybios-Client: 10.77.0.9\r\n\r\n');
+      socket.resetAndDestroy();
+    });
+    await once(socket, 'close');
+  }
+  await fetch(`${one.url}/after`);
+  expect(new Set(asked)).toEqual(new Set(['127.0.0.1']));
+  await one.close();
+});
+
+describe('answers that nobody takes', () => {
+  test('many on one connection, which is ended', async () => {
+    const one = await frontRig({ limits: { slowMilliseconds: 300 } });
+    const { socket, answer } = rawConnection(one.front.port);
+    const taken = once(one.server, 'connection');
+    socket.pause().write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
+    const [connection] = await taken;
+    await once(connection, 'close');
+    socket.resume();
+    expect((await answer).length).toBeLessThan(3 * LARGE);
+    await one.close();
+  });
+
+  test('who waits for an answer that takes its time is not ended', async () => {
+    const one = await frontRig({ limits: { slowMilliseconds: 50 } });
+    const waiting = rawConnection(one.front.port);
+    const [, response] = await Promise.all([
+      waiting.socket.write('GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+      new Promise<ServerResponse>((resolve) => one.server.once('request', (_, answer) => resolve(answer))),
+    ]);
+    let times = 0;
+    await new Promise<void>((resolve) => {
+      one.server.on('timeout', () => {
+        times += 1;
+        if (times === 3) resolve();
+      });
+    });
+    response.end('at last');
+    expect((await waiting.answer).toString()).toContain('at last');
+    await one.close();
+  });
 });
 
 describe('connections that send nothing', () => {

@@ -1,13 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +45,64 @@ const imageDigest = (): string => {
   return first;
 };
 
+/** A file of random bytes in the folder, and its sha256. */
+function randomFile(name: string, bytes: number): { readonly path: string; readonly digest: string } {
+  const content = randomBytes(bytes);
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return { path, digest: createHash('sha256').update(content).digest('hex') };
+}
+
+const stored = (digest: string): string => join(folder, 'data/images/sha256', digest);
+
+/** Uploads reach the process that keeps the files through nginx, whole or not at all. */
+async function takesUploads(): Promise<void> {
+  const token = readFileSync(join(folder, 'data/admin.token'), 'utf8').trim();
+  const large = randomFile('large', 40_000_000);
+  const status = async (...args: string[]): Promise<string> =>
+    await curl('-o', join(folder, 'answer'), '-w', '%{http_code}', '-X', 'POST', ...args);
+  const answer = (): unknown => JSON.parse(readFileSync(join(folder, 'answer'), 'utf8'));
+  const url = `${base}/api/v1/image-files`;
+  const allowed = ['-H', `Authorization: Bearer ${token}`];
+
+  expect(await status('--data-binary', `@${large.path}`, `${url}?digest=${large.digest}`)).toBe('401');
+  expect(answer()).toMatchObject({ error: { code: 'unauthorized' } });
+  expect(await status('--data-binary', `@${large.path}`, '-H', 'Authorization: Bearer no', url)).toBe('401');
+  expect(await status(...allowed, '--data-binary', `@${large.path}`, `${url}?digest=${'0'.repeat(64)}`)).toBe('400');
+  expect(existsSync(stored(large.digest))).toBe(false);
+  expect(await status(...allowed, '--data-binary', `@${large.path}`, `${url}?digest=${large.digest}`)).toBe('201');
+  expect(answer()).toEqual({ digest: large.digest, size: 40_000_000 });
+  expect(readFileSync(stored(large.digest)).equals(readFileSync(large.path))).toBe(true);
+  // Of a length that is not known before (a pipe): in chunks, and after a question whether to send at all.
+  const piped = randomFile('piped', 3_000_001);
+  expect(
+    await status(...allowed, '-H', 'Expect: 100-continue', '-T', piped.path, '-H', 'Transfer-Encoding: chunked', url),
+  ).toBe('201');
+  expect(readFileSync(stored(piped.digest)).equals(readFileSync(piped.path))).toBe(true);
+  // Two requests on one connection: nginx has one of its own for each.
+  const twice = await curl(...allowed, `${url}/${piped.digest}`, `${url}/${large.digest}`);
+  expect(twice).toContain(`"size":3000001`);
+  expect(twice).toContain(`"size":40000000`);
+  // Who leaves in the middle leaves nothing.
+  const cut = ['-H', 'Content-Length: 90000000', '--max-time', '2', '--data-binary', `@${large.path}`];
+  await curl('-X', 'POST', ...allowed, ...cut, url);
+  await expect.poll(() => readdirSync(join(folder, 'data/images/incoming')), { timeout: 20_000 }).toEqual([]);
+
+  // Damage of a file that is known to be good is seen before a byte of it leaves, though nginx sends it.
+  const image = `${base}/images/sha256/${large.digest}`;
+  expect(await curl('-o', '/dev/null', '-w', '%{http_code}', image)).toBe('200');
+  chmodSync(stored(large.digest), 0o644);
+  const file = openSync(stored(large.digest), 'r+');
+  writeSync(file, 'x', 20_000_000);
+  closeSync(file);
+  expect(await curl('-i', image)).toMatch(/^HTTP\/1.1 500 this image is damaged on the server/);
+  expect(await curl('-i', '-r', '0-99', image)).toMatch(/^HTTP\/1.1 404 /);
+  expect(readdirSync(join(folder, 'data/images/quarantine'))).toEqual([large.digest]);
+  await expect
+    .poll(async () => await curl(`${base}/readyz`), { timeout: 10_000 })
+    .toContain('damaged files of images: 1');
+}
+
 /** What every way of sending must do alike. */
 async function behavesAsOurOwn(output: () => string): Promise<void> {
   const digest = imageDigest();
@@ -70,6 +133,7 @@ describe('listen.images: nginx', () => {
     const server = await startRealServer(wire, folder, { images: 'nginx' });
     const pid = Number(readFileSync(join(folder, 'data/nginx/nginx.pid'), 'utf8'));
     await behavesAsOurOwn(server.output);
+    await takesUploads();
     process.kill(pid, 'SIGKILL');
     await expect.poll(() => server.output(), { timeout: 10_000 }).toContain('nginx ended, it is started again');
     const url = `${base}/images/sha256/${imageDigest()}`;
@@ -80,7 +144,7 @@ describe('listen.images: nginx', () => {
     expect(next).not.toBe(pid);
     await server.end('SIGTERM');
     expect(() => process.kill(next, 0)).toThrow('ESRCH');
-  }, 90_000);
+  }, 120_000);
 
   test('it does not outlive a server that is killed', async () => {
     const server = await startRealServer(wire, folder, { images: 'nginx' });
@@ -119,7 +183,8 @@ http { ${temporary.map((name) => `${name}_temp_path ${site}/${name};`).join(' ')
   const gone = new Promise<void>((resolve) => nginx.once('exit', () => resolve()));
   await expect.poll(async () => await curl(`${base}/healthz`), { timeout: 15_000 }).toContain('ok');
   await behavesAsOurOwn(server.output);
+  await takesUploads();
   nginx.kill('SIGTERM');
   await gone;
   await server.end('SIGTERM');
-}, 60_000);
+}, 120_000);

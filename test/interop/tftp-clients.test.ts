@@ -110,6 +110,26 @@ describe.each(TRANSPORTS)('%s', (transport) => {
     });
   });
 
+  describe('files of the size of a kernel with its initrd: the numbers of the blocks go round', () => {
+    const large: Record<string, [fetch: Fetch, bytes: number]> = {
+      'tftp-hpa, 33.6 MB in blocks of 512': [hpa('octet'), 33_600_001],
+      'busybox, 33.6 MB in blocks of 512': [busybox(512), 33_600_001],
+      'curl, 93.7 MB in blocks of 1428': [curl('--tftp-blksize', '1428'), 93_700_001],
+      'atftp, 93.7 MB in blocks of 1428, windows of 16': [atftp('blksize 1428', 'windowsize 16'), 93_700_001],
+    };
+    test.each(Object.entries(large))(
+      '%s',
+      async (_, [fetch, size]) => {
+        const bytes = seededBytes(3, size);
+        await rig.put('large.bin', bytes);
+        await fetch(rig.server.port, 'large.bin', local);
+        expect((await readFile(local)).equals(bytes)).toBe(true);
+        await rm(local);
+      },
+      120_000,
+    );
+  });
+
   test('tftp-hpa in its default mode, netascii: the text arrives as it is', async () => {
     const text = 'one\ntwo\r\nthree\rfour\n';
     await rig.put('lines.txt', text);

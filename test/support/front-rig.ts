@@ -28,7 +28,13 @@ export interface FrontRig {
   close(): Promise<void>;
 }
 
-/** The front with its child over a store of its own. The main server answers `main: METHOD PATH`, and `/slow` never. */
+/** Bytes of `/large`: more than the buffers of a connection hold. */
+export const LARGE = 32_000_000;
+
+/**
+ * The front with its child over a store of its own. The main server answers `main: METHOD PATH`, to `/slow` never, and to `/large` with
+ * many bytes.
+ */
 export async function frontRig(
   options: {
     address?: string;
@@ -50,7 +56,8 @@ export async function frontRig(
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         main.push(`${request.method} ${request.url} ${Buffer.concat(chunks)}`.trim());
-        if (request.url !== '/slow') response.end(`main: ${request.method} ${request.url}`);
+        if (request.url === '/large') response.end(Buffer.alloc(LARGE));
+        else if (request.url !== '/slow') response.end(`main: ${request.method} ${request.url}`);
       });
     });
   });

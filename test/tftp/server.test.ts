@@ -1,6 +1,7 @@
-import { mkdir, rename, rm, symlink, truncate } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink, truncate, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SEAL_SECONDS } from '../../server/images/seal.js';
 import { createTftpServer } from '../../server/tftp/server.js';
 import { fetchTftp, TftpPeer } from '../support/tftp-client.js';
 import { seededBytes } from '../support/tftp-random.js';
@@ -103,6 +104,20 @@ describe.each(TRANSPORTS)('%s', (transport) => {
     test('a link out of the folder', async () => {
       await symlink('/etc/passwd', join(rig.folder, 'link'));
       await expect(fetchTftp(rig.server.port, 'link')).rejects.toThrow('symbolic link');
+    });
+
+    test('other bytes with the size and the time of those before are not what is remembered of them', async () => {
+      const time = new Date(SEAL_SECONDS * 1000);
+      const put = async (bytes: Buffer): Promise<void> => {
+        await rig.put('image', bytes);
+        await utimes(join(rig.folder, 'image'), time, time);
+      };
+      // As after an image was removed and one of the same size came: the same inode, and the one time that all images have.
+      for (const seed of [1, 2]) {
+        const bytes = seededBytes(seed, 200_000);
+        await put(bytes);
+        expect((await fetchTftp(rig.server.port, 'image', { blksize: 1428 })).bytes.equals(bytes)).toBe(true);
+      }
     });
 
     describe('a file that something else took the place of between the look and the opening', () => {
