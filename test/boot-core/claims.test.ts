@@ -13,7 +13,7 @@ afterEach(async () => await core.close());
 
 async function nonce(): Promise<string> {
   const file = await core.boot.resolve('boot/ipxe/52-54-00-00-00-01', { protocol: 'http', address });
-  return /anybios\.nonce=([0-9a-f]+)/.exec(file.kind === 'text' ? file.body.toString() : '')?.[1] ?? '';
+  return /anybios\.nonce=([0-9a-f]+)/.exec(file.kind === 'text' ? file.text : '')?.[1] ?? '';
 }
 const claim = async (what: string, id: string): Promise<string> =>
   answerValue(await core.reports.claim(lines({ nonce: what, 'claim-id': id }), address), 'credential');
