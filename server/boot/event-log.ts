@@ -8,7 +8,7 @@ export interface BootLog {
 }
 
 /** Events of one call: a store that is busy with leases fits small calls in between. */
-const PART = 64;
+const PART = 256;
 
 /** Warnings that belong to no boot, each second: a flood must not push the boots' own events out of the store. */
 const LOOSE_WARNINGS = 20;
@@ -105,8 +105,12 @@ export class EventLog {
   /** The store answers the parts in order. */
   async #append(part: readonly NewEvent[]): Promise<void> {
     try {
-      const written = await this.#store.appendEvents(part);
-      for (const event of written) for (const listener of this.#listeners) listener(event);
+      const first = await this.#store.appendEvents(part);
+      if (this.#listeners.size === 0) return;
+      part.forEach((event, index) => {
+        const stored: BootEvent = { ...event, sequence: first + index };
+        for (const listener of this.#listeners) listener(stored);
+      });
     } catch (error) {
       this.#log.error({ error, lost: part.length, first: part[0] }, 'events could not be written');
     }

@@ -1,7 +1,9 @@
 import type { Mac } from './mac.js';
 
-export type EventSource = 'dhcp' | 'tftp' | 'http' | 'stage1' | 'live' | 'api' | 'server';
-export type EventLevel = 'info' | 'warning' | 'error';
+export const EVENT_SOURCES = ['dhcp', 'tftp', 'http', 'stage1', 'live', 'api', 'server'] as const;
+export const EVENT_LEVELS = ['info', 'warning', 'error'] as const;
+export type EventSource = (typeof EVENT_SOURCES)[number];
+export type EventLevel = (typeof EVENT_LEVELS)[number];
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** One step of a boot session or one change made by someone: data, not a log line. */

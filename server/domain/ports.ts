@@ -100,8 +100,8 @@ export interface Store {
   sessions(filter: SessionFilter): Promise<readonly BootSession[]>;
   session(id: string): Promise<BootSession | undefined>;
   saveClaim(claim: Claim): Promise<void>;
-  /** Returns the events with their sequence numbers, in order. */
-  appendEvents(events: readonly NewEvent[]): Promise<readonly BootEvent[]>;
+  /** The sequence number of the first one; the others follow it one by one. */
+  appendEvents(events: readonly NewEvent[]): Promise<number>;
   events(filter: EventFilter): Promise<readonly BootEvent[]>;
   saveToken(token: TokenRecord): Promise<void>;
   removeToken(name: string): Promise<void>;

@@ -1,5 +1,4 @@
 import type { Kysely } from 'kysely';
-import type { NewEvent } from '../domain/event.js';
 import type { Store } from '../domain/ports.js';
 import { bootCalls } from './calls/boots.js';
 import { desiredCalls } from './calls/desired.js';
@@ -10,14 +9,14 @@ import { leaseCalls } from './calls/leases.js';
 import { serverCalls } from './calls/server.js';
 import { loadSnapshot } from './calls/snapshot.js';
 import type { OpenDatabase } from './database.js';
+import type { EventTexts } from './event-lines.js';
+import type { Call } from './messages.js';
 import type { ObservedRow, SessionRow, Tables } from './tables.js';
 
-/**
- * What every booting machine causes, in the form in which it crosses the threads: rows as they are written, and numbers instead of
- * the events that the caller has anyway.
- */
+/** What every booting machine causes, in the form in which it crosses the threads: rows and texts as they are written. */
 interface HotCalls {
-  readonly appendEvents: (events: readonly NewEvent[]) => Promise<readonly number[]>;
+  /** The sequence of the first one. */
+  readonly appendEvents: (events: EventTexts) => Promise<number>;
   readonly saveSession: (row: SessionRow) => Promise<void>;
   readonly saveObserved: (row: ObservedRow) => Promise<void>;
 }
@@ -29,14 +28,24 @@ export type CallName = keyof Port;
 export type CallArguments = { readonly [K in CallName]: Parameters<Port[K]> };
 export type CallResults = { readonly [K in CallName]: Awaited<ReturnType<Port[K]>> };
 
-/** Calls that write with one statement: it fails as a whole, so nothing must be undone. */
-export const SINGLE_STATEMENT: ReadonlySet<CallName> = new Set(['claimLease', 'saveSession', 'saveObserved']);
+/**
+ * Calls that need no savepoint: one statement fails as a whole, and the blocks of events have nothing to contradict. What else can
+ * fail (the disk) ends the transaction for all.
+ */
+export const NOTHING_TO_UNDO: ReadonlySet<CallName> = new Set([
+  'claimLease',
+  'saveSession',
+  'saveObserved',
+  'appendEvents',
+]);
 
-/** Nobody waits for these before a packet leaves: leases overtake them. The number of rows they write. */
-export function backgroundRows(name: CallName, args: CallArguments[CallName]): number | undefined {
-  if (name === 'saveSession' || name === 'saveObserved') return 1;
-  const [first] = args;
-  return name === 'appendEvents' && Array.isArray(first) ? first.length : undefined;
+/** Events that cost as much as a row of their own: with the many others they share one. */
+const EVENTS_OF_A_ROW = 16;
+
+/** Nobody waits for these before a packet leaves: leases overtake them. What they cost, in rows. */
+export function backgroundRows(call: Call): number | undefined {
+  if (call.name === 'saveSession' || call.name === 'saveObserved') return 1;
+  return call.name === 'appendEvents' ? 1 + Math.floor(call.args[0].count / EVENTS_OF_A_ROW) : undefined;
 }
 
 /** Each call as queries on a connection that is inside a transaction; those of the hot path answer at once. Nothing in them is SQLite's own. */

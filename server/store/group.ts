@@ -1,5 +1,5 @@
 import { CompiledQuery, type Kysely } from 'kysely';
-import { type CallName, type CallResults, type Calls, SINGLE_STATEMENT } from './calls.js';
+import { type CallName, type CallResults, type Calls, NOTHING_TO_UNDO } from './calls.js';
 import type { OpenDatabase } from './database.js';
 import type { Call, Outcome } from './messages.js';
 import { storeError, toPlain } from './sqlite-error.js';
@@ -28,7 +28,7 @@ export async function runGroup(
     try {
       await connection.executeQuery(BEGIN);
       for (const call of group) {
-        const outcome = SINGLE_STATEMENT.has(call.name) ? runSingle(connection, call) : runOne(connection, call);
+        const outcome = NOTHING_TO_UNDO.has(call.name) ? runPlain(connection, call) : runOne(connection, call);
         outcomes.push(outcome instanceof Promise ? await outcome : outcome);
       }
       await connection.executeQuery(COMMIT);
@@ -56,7 +56,7 @@ export async function runGroup(
   }
 
   /** Most answer at once: to wait for them would cost as much as SQLite needs for the row. */
-  function runSingle(connection: Kysely<Tables>, call: Call): Promise<Outcome> | Outcome {
+  function runPlain(connection: Kysely<Tables>, call: Call): Promise<Outcome> | Outcome {
     try {
       const value = answer(connection, call);
       if (!(value instanceof Promise)) return { ok: true, value };

@@ -8,10 +8,11 @@ export interface WorkerData {
 }
 
 /**
- * Main thread -> worker, as JSON text: for the small objects of the hot calls that is cheaper than structured clone, and all calls
- * of one turn are one message. Every argument of a call is plain data; a missing one (`undefined`) arrives as null.
+ * Main thread -> worker: all calls of a turn one after the other in one flat list, which structured clone copies faster than
+ * objects. Of each call its number, its name and its arguments: as JSON, or, where they are rows and texts already, as these.
+ * Every argument is plain data; a missing one (`undefined`) arrives as null.
  */
-export type Request = { readonly kind: 'calls'; readonly calls: readonly NumberedCall[] } | { readonly kind: 'close' };
+export type Request = (string | number)[] | 'close';
 
 export interface NumberedCall {
   readonly id: number;
@@ -34,4 +35,52 @@ export type Report =
 export interface Answer {
   readonly id: number;
   readonly outcome: Outcome;
+}
+
+/** Calls whose arguments are rows and texts. */
+export type RowCall = Call<'saveSession' | 'saveObserved' | 'appendEvents'>;
+
+export function writeCall(request: (string | number)[], id: number, call: RowCall): void {
+  switch (call.name) {
+    case 'saveSession': {
+      const [{ id: session, key, opened_ms, body }] = call.args;
+      request.push(id, call.name, session, key, opened_ms, body);
+      return;
+    }
+    case 'saveObserved': {
+      const [{ key, body }] = call.args;
+      request.push(id, call.name, key, body);
+      return;
+    }
+    case 'appendEvents': {
+      const [{ count, lines, keys }] = call.args;
+      request.push(id, call.name, count, lines, keys);
+    }
+  }
+}
+
+/** The calls of a list, in order. */
+export function readCalls(request: readonly (string | number)[]): NumberedCall[] {
+  const calls: NumberedCall[] = [];
+  let at = 0;
+  const number = (): number => Number(request[at++]);
+  const text = (): string => String(request[at++]);
+  while (at < request.length) {
+    const id = number();
+    const name = text() as CallName;
+    switch (name) {
+      case 'saveSession':
+        calls.push({ id, call: { name, args: [{ id: text(), key: text(), opened_ms: number(), body: text() }] } });
+        break;
+      case 'saveObserved':
+        calls.push({ id, call: { name, args: [{ key: text(), body: text() }] } });
+        break;
+      case 'appendEvents':
+        calls.push({ id, call: { name, args: [{ count: number(), lines: text(), keys: text() }] } });
+        break;
+      default:
+        calls.push({ id, call: { name, args: JSON.parse(text()) } });
+    }
+  }
+  return calls;
 }

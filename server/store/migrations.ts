@@ -4,6 +4,7 @@ import { firstTables } from './migrations/0001-first-tables.js';
 import { eventIndexes } from './migrations/0002-event-indexes.js';
 import { imageHistory } from './migrations/0003-image-history.js';
 import { jobTables } from './migrations/0004-jobs.js';
+import { eventBlocks } from './migrations/0005-event-blocks.js';
 import type { Tables } from './tables.js';
 
 /** One step of the schema. Steps are never edited after a release: a change is a new step. */
@@ -13,7 +14,7 @@ export interface Migration {
   up(database: Kysely<Tables>): Promise<void>;
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables, eventIndexes, imageHistory, jobTables];
+const MIGRATIONS: readonly Migration[] = [firstTables, eventIndexes, imageHistory, jobTables, eventBlocks];
 
 /**
  * Brings the schema to this code's version; returns the names of the steps that ran. Each runs in a transaction of its own together

@@ -1,31 +1,48 @@
 import type { CallName } from './calls.js';
-import type { Call } from './messages.js';
+import { type Call, type RowCall, writeCall } from './messages.js';
 
-/** Background calls wait this long for company: an open session that is saved again meanwhile is written once. */
+/** Background calls wait this long for company. */
 const LINGER_MS = 20;
+/** While so many rows wait, machines boot in numbers: the rows wait longer, because most of them are saved again soon. */
+const MANY = 64;
+const LONG_LINGER_MS = 1000;
+/** So many do not wait any longer, so that they are written in steps that leases do not notice. */
+const MOST = 1000;
+
+/** Tells why a call that lingered could not be sent. */
+type Unsent = (id: number, error: unknown) => void;
+
+interface WaitingRow {
+  readonly id: number;
+  make: () => RowCall;
+}
 
 /**
  * Calls on their way to the store's thread: those of one turn of the event loop travel together, background ones linger. The
- * order is kept, except that a lease overtakes what nobody waits for.
+ * order is kept, except that leases overtake what nobody waits for, and events the rows that linger.
  */
 export class Outbox {
-  readonly #post: (text: string) => void;
-  #now: string[] = [];
+  readonly #post: (request: (string | number)[]) => void;
+  readonly #unsent: Unsent;
+  #now: (string | number)[] = [];
+  #events: { readonly id: number; readonly call: RowCall }[] = [];
   /** By what they write. */
-  readonly #later = new Map<string, { readonly id: number; text: string }>();
+  readonly #rows = new Map<string, WaitingRow>();
+  #rowsSince = 0;
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastId = 0;
 
-  constructor(post: (text: string) => void) {
+  constructor(post: (request: (string | number)[]) => void, unsent: Unsent) {
     this.#post = post;
+    this.#unsent = unsent;
   }
 
   /** The number under which the answer will come. Throws for arguments that are not plain data; then nothing is sent. */
-  add<K extends CallName>(call: Call<K>): number {
-    const text = JSON.stringify(call);
-    if (call.name !== 'claimLease') this.#takeLater();
-    this.#now.push(numbered(++this.#lastId, text));
+  add<K extends CallName>({ name, args }: Call<K>): number {
+    const text = JSON.stringify(args);
+    if (name !== 'claimLease') this.#takeAll();
+    this.#now.push(++this.#lastId, name, text);
     this.#immediate ??= setImmediate(() => {
       this.#immediate = undefined;
       this.#send();
@@ -33,41 +50,72 @@ export class Outbox {
     return this.#lastId;
   }
 
+  /** The same for events. */
+  addEvents(call: Call<'appendEvents'>): number {
+    this.#events.push({ id: ++this.#lastId, call });
+    this.#timer ??= setTimeout(() => this.#tick(), LINGER_MS);
+    return this.#lastId;
+  }
+
   /**
-   * The same for a background call. `target`: what it writes as a whole; when a call for the same target still lingers, this one
-   * takes its place and its number.
+   * The same for a row that is written as a whole: `target` says which. When one for the same target still lingers, this one takes
+   * its place and its number. `make` is called when it leaves.
    */
-  addLater<K extends CallName>(call: Call<K>, target = `call ${this.#lastId}`): number {
-    const text = JSON.stringify(call);
-    const waiting = this.#later.get(target);
+  addRow(target: string, make: () => RowCall): number {
+    const waiting = this.#rows.get(target);
     if (waiting !== undefined) {
-      waiting.text = text;
+      waiting.make = make;
       return waiting.id;
     }
-    this.#later.set(target, { id: ++this.#lastId, text });
-    this.#timer ??= setTimeout(() => this.flush(), LINGER_MS);
+    if (this.#rows.size === 0) this.#rowsSince = performance.now();
+    this.#rows.set(target, { id: ++this.#lastId, make });
+    this.#timer ??= setTimeout(() => this.#tick(), LINGER_MS);
     return this.#lastId;
   }
 
   /** Sends everything. */
   flush(): void {
-    this.#takeLater();
+    this.#takeAll();
     this.#send();
   }
 
-  #takeLater(): void {
+  #tick(): void {
+    this.#timer = undefined;
+    const { size } = this.#rows;
+    if (size < MANY || size > MOST || performance.now() - this.#rowsSince > LONG_LINGER_MS) this.#takeRows();
+    this.#takeEvents();
+    this.#send();
+    if (this.#rows.size > 0) this.#timer = setTimeout(() => this.#tick(), LINGER_MS);
+  }
+
+  #takeAll(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const { id, text } of this.#later.values()) this.#now.push(numbered(id, text));
-    this.#later.clear();
+    // A session is there before its events are.
+    this.#takeRows();
+    this.#takeEvents();
+  }
+
+  #takeRows(): void {
+    for (const { id, make } of this.#rows.values()) {
+      try {
+        writeCall(this.#now, id, make());
+      } catch (error) {
+        this.#unsent(id, error);
+      }
+    }
+    this.#rows.clear();
+  }
+
+  #takeEvents(): void {
+    for (const { id, call } of this.#events) writeCall(this.#now, id, call);
+    this.#events = [];
   }
 
   #send(): void {
     if (this.#now.length === 0) return;
-    const calls = this.#now;
+    const request = this.#now;
     this.#now = [];
-    this.#post(`{"kind":"calls","calls":[${calls.join(',')}]}`);
+    this.#post(request);
   }
 }
-
-const numbered = (id: number, text: string): string => `{"id":${id},"call":${text}}`;

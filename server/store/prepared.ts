@@ -2,29 +2,27 @@ import { type Compilable, type RawBuilder, sql } from 'kysely';
 
 /** The place of a value that each execution brings. */
 class Parameter {
-  constructor(
-    readonly name: string,
-    readonly row: number,
-  ) {}
+  constructor(readonly name: string) {}
 }
 
-/** A named place in a query built once: `param<number>('address')`; `row` counts the rows of an insert of several. */
-export function param<T>(name: string, row = 0): RawBuilder<T> {
-  return sql<T>`${new Parameter(name, row)}`;
+/** A named place in a query built once: `param<number>('address')`. */
+export function param<T>(name: string): RawBuilder<T> {
+  return sql<T>`${new Parameter(name)}`;
 }
 
-type Value = string | number | null;
+type Value = string | number | null | Uint8Array;
 
 /** A statement of the driver, ready to run inside the transaction that is open. */
 export interface Statement {
-  run(values: readonly Value[]): { readonly changes: number; readonly lastInsertRowid: number | bigint };
+  run(values: readonly Value[]): { readonly changes: number };
+  get(values: readonly Value[]): unknown;
 }
 
 /** Compiles a statement for the one connection of the store. */
 export type Prepare = (text: string) => Statement;
 
 /**
- * A write of the hot path, built by Kysely and compiled once: to build it anew costs ten times what SQLite needs for the row, and
+ * A query of the hot path, built by Kysely and compiled once: to build it anew costs ten times what SQLite needs for the row, and
  * to pass it through Kysely's promises twice as much. Values are given by parameter name.
  */
 export class Prepared<Values extends Readonly<Record<string, Value>>> {
@@ -39,19 +37,19 @@ export class Prepared<Values extends Readonly<Record<string, Value>>> {
 
   /** The number of rows that were written. */
   run(values: Values): number {
-    return this.#statement.run(this.#bound([values])).changes;
+    return this.#statement.run(this.#bound(values)).changes;
   }
 
-  /** As many rows as the query has; the number of the last one. Those of one insert follow each other. */
-  insert(rows: readonly Values[]): number {
-    return Number(this.#statement.run(this.#bound(rows)).lastInsertRowid);
+  /** The first row that a query finds, with its columns as they are in the table. */
+  row<Row>(values: Values): Row | undefined {
+    return this.#statement.get(this.#bound(values)) as Row | undefined;
   }
 
-  #bound(rows: readonly Values[]): readonly Value[] {
+  #bound(values: Values): readonly Value[] {
     const bound: Value[] = [];
     for (const place of this.#parameters) {
       // Whatever is not a place stands in the query itself: a constant.
-      if (place instanceof Parameter) bound.push(rows[place.row]?.[place.name] ?? null);
+      if (place instanceof Parameter) bound.push(values[place.name] ?? null);
       else if (typeof place === 'string' || typeof place === 'number') bound.push(place);
       else bound.push(null);
     }

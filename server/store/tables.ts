@@ -18,7 +18,7 @@ export interface Tables {
   observed: ObservedRow;
   sessions: SessionRow;
   claims: ClaimRow;
-  events: EventRow;
+  event_blocks: EventBlockRow;
   tokens: TokenRow;
   settings: SettingRow;
   jobs: JobRow;
@@ -120,18 +120,14 @@ export interface ClaimRow {
   body: string;
 }
 
-export interface EventRow {
-  sequence: Generated<number>;
-  at_ms: number;
-  source: string;
-  kind: string;
-  level: string;
-  session: string | null;
-  machine: string | null;
-  mac: string | null;
-  message: string;
-  /** JSON object. */
-  data: string;
+/** Many events: event-block.ts. */
+export interface EventBlockRow {
+  first: number;
+  count: number;
+  sources: number;
+  levels: number;
+  marks: Uint8Array;
+  lines: string;
 }
 
 export interface TokenRow {

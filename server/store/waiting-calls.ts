@@ -21,8 +21,8 @@ export class WaitingCalls {
 
   add(calls: readonly NumberedCall[]): void {
     for (const numbered of calls) {
-      const { name, args } = numbered.call;
-      const rows = backgroundRows(name, args);
+      const { name } = numbered.call;
+      const rows = backgroundRows(numbered.call);
       if (rows !== undefined) {
         this.#background.push(numbered);
         this.#rows += rows;
@@ -53,7 +53,7 @@ export class WaitingCalls {
     let count = 0;
     for (const { call } of this.#background) {
       if (rows >= limit) break;
-      rows += backgroundRows(call.name, call.args) ?? 0;
+      rows += backgroundRows(call) ?? 0;
       count++;
     }
     this.#rows -= rows;

@@ -2,7 +2,8 @@ import type { Worker } from 'node:worker_threads';
 import { type AnybiosError, unavailable } from '../domain/errors.js';
 import type { Store } from '../domain/ports.js';
 import type { CallArguments, CallName, CallResults } from './calls.js';
-import type { Answer, Call } from './messages.js';
+import { toEventTexts } from './event-lines.js';
+import type { Answer, Call, Request, RowCall } from './messages.js';
 import type { StoreLog } from './open-store.js';
 import { Outbox } from './outbox.js';
 import { fromPlain } from './sqlite-error.js';
@@ -10,7 +11,7 @@ import { threadEnded } from './thread-ended.js';
 
 interface Pending {
   resolve(value: unknown): void;
-  reject(error: AnybiosError): void;
+  reject(error: unknown): void;
 }
 
 /**
@@ -27,7 +28,10 @@ export class WorkerStore implements Store {
 
   constructor(worker: Worker, path: string, log: StoreLog | undefined) {
     this.#worker = worker;
-    this.#outbox = new Outbox((text) => worker.postMessage(text));
+    this.#outbox = new Outbox(
+      (request) => this.#post(request),
+      (id, error) => this.#reject(id, error),
+    );
     worker.on('message', (text: string) => this.#settle(JSON.parse(text)));
     worker.on('messageerror', (cause) => this.#end(threadEnded(path, cause)));
     worker.on('error', (cause) => {
@@ -52,21 +56,24 @@ export class WorkerStore implements Store {
   removeImage: Store['removeImage'] = (...args) => this.#send('removeImage', ...args);
   tagImage: Store['tagImage'] = (...args) => this.#send('tagImage', ...args);
   tagMoves: Store['tagMoves'] = (...args) => this.#send('tagMoves', ...args);
-  saveObserved: Store['saveObserved'] = async (observed) =>
-    this.#sendLater(`observed ${observed.key}`, 'saveObserved', { key: observed.key, body: JSON.stringify(observed) });
+  saveObserved: Store['saveObserved'] = (observed) =>
+    this.#saveRow(`observed ${observed.key}`, () => ({
+      name: 'saveObserved',
+      args: [{ key: observed.key, body: JSON.stringify(observed) }],
+    }));
   removeObserved: Store['removeObserved'] = (...args) => this.#send('removeObserved', ...args);
-  saveSession: Store['saveSession'] = async (session) => {
-    const { id, key, openedAt } = session;
-    const row = { id, key, opened_ms: openedAt, body: JSON.stringify(session) };
-    return this.#sendLater(`session ${id}`, 'saveSession', row);
-  };
+  saveSession: Store['saveSession'] = (session) =>
+    this.#saveRow(session.id, () => {
+      const { id, key, openedAt } = session;
+      return { name: 'saveSession', args: [{ id, key, opened_ms: openedAt, body: JSON.stringify(session) }] };
+    });
   sessions: Store['sessions'] = (...args) => this.#send('sessions', ...args);
   session: Store['session'] = (...args) => this.#send('session', ...args);
   saveClaim: Store['saveClaim'] = (...args) => this.#send('saveClaim', ...args);
-  appendEvents: Store['appendEvents'] = async (events) => {
-    const sequences = await this.#sendLater(undefined, 'appendEvents', events);
-    return events.map((event, index) => ({ ...event, sequence: sequences[index] ?? 0 }));
-  };
+  appendEvents: Store['appendEvents'] = (events) =>
+    this.#answerTo<'appendEvents'>(() =>
+      this.#outbox.addEvents({ name: 'appendEvents', args: [toEventTexts(events)] }),
+    );
   events: Store['events'] = (...args) => this.#send('events', ...args);
   saveJobs: Store['saveJobs'] = (...args) => this.#send('saveJobs', ...args);
   jobs: Store['jobs'] = (...args) => this.#send('jobs', ...args);
@@ -81,7 +88,7 @@ export class WorkerStore implements Store {
     if (this.#ended === undefined) {
       this.#ended = unavailable('the store is closed: the server is shutting down');
       this.#outbox.flush();
-      this.#worker.postMessage(JSON.stringify({ kind: 'close' }));
+      this.#post('close');
     }
     await this.#exited;
   }
@@ -91,13 +98,12 @@ export class WorkerStore implements Store {
     return this.#answerTo<K>(() => this.#outbox.add(call));
   }
 
-  #sendLater<K extends CallName>(
-    target: string | undefined,
-    name: K,
-    ...args: CallArguments[K]
-  ): Promise<CallResults[K]> {
-    const call: Call<K> = { name, args };
-    return this.#answerTo<K>(() => this.#outbox.addLater(call, target));
+  #saveRow(target: string, make: () => RowCall): Promise<void> {
+    return this.#answerTo<'saveSession'>(() => this.#outbox.addRow(target, make));
+  }
+
+  #post(request: Request): void {
+    this.#worker.postMessage(request);
   }
 
   #answerTo<K extends CallName>(add: () => number): Promise<CallResults[K]> {
@@ -119,6 +125,11 @@ export class WorkerStore implements Store {
         else reject(fromPlain(outcome.error));
       }
     }
+  }
+
+  #reject(id: number, error: unknown): void {
+    for (const { reject } of this.#pending.get(id) ?? []) reject(error);
+    this.#pending.delete(id);
   }
 
   #end(error: AnybiosError): void {

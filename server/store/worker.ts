@@ -2,7 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type Calls, createCalls } from './calls.js';
 import { type OpenDatabase, openDatabase } from './database.js';
 import { runGroup } from './group.js';
-import type { Answer, NumberedCall, Report, Request, WorkerData } from './messages.js';
+import { type Answer, type NumberedCall, type Report, type Request, readCalls, type WorkerData } from './messages.js';
+import { reserveLog } from './reserve-log.js';
 import { storeError, toPlain } from './sqlite-error.js';
 import { WaitingCalls } from './waiting-calls.js';
 
@@ -15,6 +16,8 @@ const report = (message: Report): void => port.postMessage(message);
 
 const waiting = new WaitingCalls();
 const LINGER_MS = 5;
+/** Not at once: tools and tests that open a database for a moment need no long log. */
+const LENGTHEN_AFTER_MS = 1000;
 let lingering: NodeJS.Timeout | undefined;
 let working = false;
 let closing = false;
@@ -22,13 +25,13 @@ let closing = false;
 try {
   const database = await openDatabase(path, Date.now());
   const calls = createCalls(database, limits);
-  port.on('message', (text: string) => {
-    const request: Request = JSON.parse(text);
-    if (request.kind === 'close') closing = true;
-    else waiting.add(request.calls);
+  port.on('message', (request: Request) => {
+    if (request === 'close') closing = true;
+    else waiting.add(readCalls(request));
     if (!working) schedule(database, calls);
   });
   report({ kind: 'ready', migrated: database.migrated });
+  setTimeout(lengthenLog, LENGTHEN_AFTER_MS).unref();
 } catch (error) {
   report({ kind: 'refused', error: toPlain(storeError(error, path)) });
   port.close();
@@ -74,6 +77,16 @@ async function commit(database: OpenDatabase, calls: Calls, group: readonly Numb
   );
   const answers: Answer[] = outcomes.map((outcome, index) => ({ id: group[index]?.id ?? 0, outcome }));
   port?.postMessage(JSON.stringify(answers));
+}
+
+/** Saves time only: a disk without room for it says so when a lease is written, and then to whoever wants it. */
+function lengthenLog(): void {
+  if (closing) return;
+  try {
+    reserveLog(`${path}-wal`);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
 }
 
 /** A fault of this code: the thread ends, and the main thread fails every call with `unavailable`. */

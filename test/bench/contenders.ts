@@ -17,8 +17,12 @@ export interface Contender {
   start(): Promise<readonly MeasuredServer[]>;
 }
 
-/** What each line of the table starts, on this wire. */
-export function contenders(wire: BenchWire, folder: BenchFolder): ReadonlyMap<string, Contender> {
+/** What each line of the table starts, on this wire. `nodeOptions`: of Node, for anybios. */
+export function contenders(
+  wire: BenchWire,
+  folder: BenchFolder,
+  nodeOptions: readonly string[] = [],
+): ReadonlyMap<string, Contender> {
   const log = (name: string): string => join(folder.path, `${name}.log`);
   const http = `http://${SERVER_ADDRESS}`;
   const named = (name: string): string => `${http}/${name}`;
@@ -42,9 +46,9 @@ export function contenders(wire: BenchWire, folder: BenchFolder): ReadonlyMap<st
     return start('dnsmasq', ['dnsmasq', '-C', folder.file('dnsmasq.conf', peer.dnsmasq(folder))], () => udpOpen(69));
   };
   const nginx = () => start('nginx', ['nginx', '-c', folder.file('nginx.conf', peer.nginx(folder))], () => tcpOpen(80));
-  const kea = () => {
-    folder.forget('kea.leases');
-    return start('kea', ['kea-dhcp4', '-c', folder.file('kea.json', peer.kea(folder))], () => udpOpen(67));
+  const kea = (threads: number) => {
+    for (const name of ['kea.leases', 'kea.leases.1', 'kea.leases.2', 'kea.leases.completed']) folder.forget(name);
+    return start('kea', ['kea-dhcp4', '-c', folder.file('kea.json', peer.kea(folder, threads))], () => udpOpen(67));
   };
 
   const all: Contender[] = [
@@ -59,7 +63,8 @@ export function contenders(wire: BenchWire, folder: BenchFolder): ReadonlyMap<st
       start: async () => [await startAnybios()],
     },
     { name: 'dnsmasq', urls: plain, start: async () => [await dnsmasq()] },
-    { name: 'kea', urls: plain, start: async () => [await kea()] },
+    { name: 'kea', urls: plain, start: async () => [await kea(2)] },
+    { name: 'kea-single', urls: plain, start: async () => [await kea(0)] },
     { name: 'nginx', urls: plain, start: async () => [await nginx()] },
     { name: 'dnsmasq+nginx', urls: plain, start: async () => [await dnsmasq(), await nginx()] },
     {
@@ -93,7 +98,8 @@ export function contenders(wire: BenchWire, folder: BenchFolder): ReadonlyMap<st
     folder.file('profiles/bench/profile.yaml', peer.BENCH_PROFILE);
     folder.file('profiles/bench/boot.ipxe.hbs', peer.BENCH_SCRIPT);
     folder.file('profiles/bench/boot.grub.hbs', 'linux {{kernel.path}} {{args}}\ninitrd {{initrd.path}}\n');
-    const server = await start('anybios', [process.execPath, ANYBIOS, 'serve', '--config', config], () => tcpOpen(80));
+    const command = [process.execPath, ...nodeOptions, ANYBIOS, 'serve', '--config', config];
+    const server = await start('anybios', command, () => tcpOpen(80));
     const cli = async (...args: string[]): Promise<void> => {
       await run('ip', ['netns', 'exec', wire.server, process.execPath, ANYBIOS, '--config', config, ...args]);
     };

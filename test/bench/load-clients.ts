@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { BenchFolder } from './bench-folder.js';
 import { type BenchWire, RELAYS, SERVER_ADDRESS } from './bench-wire.js';
 import type { Contender } from './contenders.js';
+import type { Order } from './kinds.js';
 
 const run = promisify(execFile);
 const OWN = fileURLToPath(new URL('clients', import.meta.url));
@@ -18,11 +19,19 @@ export interface Load {
   readonly failed: number;
   readonly bytes?: number;
   readonly p99?: number;
+  /** Exchanges of DHCP that were done. */
+  readonly exchanges?: number;
 }
 
 export interface LoadClients {
-  /** Exchanges per second. */
-  dhcp(round: number): Promise<Load>;
+  /** Exchanges per second, 64 under way. */
+  dhcp(order: Order): Promise<Load>;
+  /** The same at a rate that does not wait for answers. */
+  dhcpRate(order: Order): Promise<Load>;
+  /** Seconds until the last of many machines that are switched on at once has its lease. */
+  dhcpCold(order: Order): Promise<Load>;
+  /** Exchanges per second of Kea's own load client. */
+  perfdhcp(order: Order): Promise<Load>;
   /** MB/s. `together` machines in lock-step, 1 MiB each. */
   tftp(together: number): Promise<Load>;
   /** MB/s of one stream with windows of 16 blocks (RFC 7440), 64 MiB. */
@@ -53,18 +62,51 @@ export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string
   const external = async (program: string, ...args: string[]): Promise<Values> =>
     JSON.parse(await inside([program, ...args]));
   const relays = RELAYS.join(',');
+  const dhcpload = async (measured: string, many: readonly string[], mode: readonly string[]): Promise<Load> => {
+    const program = theirs('dhcpload');
+    if (program === undefined) throw new Error('needs --clients DIR with dhcpload in it');
+    const r = await external(program, '--server', SERVER_ADDRESS, ...mode, ...many);
+    const exchange = r.exchange_ms;
+    const p99 = typeof exchange === 'object' ? Number(exchange.p99) : 0;
+    const failed = Number(r.drops ?? 0) + Number(r.naks ?? 0) + Number(r.dup_addr ?? 0);
+    return { rate: Number(r[measured]), failed, p99, exchanges: Number(r.leases) };
+  };
   const file = (name: string): string => join(files.www, name);
 
   return {
-    async dhcp(round) {
-      const base = String(0x10000000 + round * 0x10000);
-      const program = theirs('dhcpload');
-      if (program === undefined) return load(await own('dhcp-load', '--relays', relays, '--mac-base', base));
-      const mode = ['--mode', 'peak', '--macs', '4000', '--secs', '3', '--conc', '64'];
-      const r = await external(program, '--server', SERVER_ADDRESS, ...mode, '--relays', relays, '--mac-base', base);
-      const exchange = r.exchange_ms;
-      const p99 = typeof exchange === 'object' ? Number(exchange.p99) : 0;
-      return { rate: Number(r.leases_per_s), failed: Number(r.drops ?? 0), p99 };
+    async dhcp({ round, seconds, machines = 8000 }) {
+      const many = ['--relays', relays, '--mac-base', macBase(round)];
+      if (theirs('dhcpload') === undefined)
+        return load(await own('dhcp-load', ...many, '--machines', String(machines), '--seconds', String(seconds)));
+      return dhcpload('leases_per_s', many, [
+        '--mode',
+        'peak',
+        '--macs',
+        String(machines),
+        '--secs',
+        '4',
+        '--conc',
+        '64',
+      ]);
+    },
+    async dhcpRate({ round, seconds, rate, machines = 30_000 }) {
+      if (rate === undefined) throw new Error('half of what? measure dhcp in the same run, or give --rate');
+      const mode = ['--mode', 'rate', '--rate', rate.toFixed(0), '--macs', String(machines), '--secs', String(seconds)];
+      return dhcpload('leases_per_s', ['--relays', relays, '--mac-base', macBase(round)], mode);
+    },
+    async dhcpCold({ round, machines = 5000 }) {
+      const mode = ['--mode', 'storm', '--macs', String(machines), '--ramp', '0.5', '--secs', '70'];
+      return dhcpload('wall_s', ['--relays', relays, '--mac-base', macBase(round)], mode);
+    },
+    async perfdhcp({ rate = 2000, machines = 60_000 }) {
+      const options = ['-4', '-r', rate.toFixed(0), '-R', String(machines), '-p', '5', '-l', RELAYS[0] ?? ''];
+      // Exit status 3: some exchanges were not completed. They are counted below.
+      const text = await inside(['sh', '-c', 'perfdhcp "$@" || [ $? -eq 3 ]', 'perfdhcp', ...options, SERVER_ADDRESS]);
+      const [discovers = 0, requests = 0] = Array.from(text.matchAll(/sent packets: (\d+)/g), ([, n]) => Number(n));
+      const acks = Number([...text.matchAll(/received packets: (\d+)/g)][1]?.[1] ?? 0);
+      if (requests === 0) throw new Error(`perfdhcp said:\n${text.slice(-500)}`);
+      const reached = Number(/Rate: ([\d.]+) 4-way/.exec(text)?.[1] ?? Number.NaN);
+      return { rate: reached, failed: discovers - acks, exchanges: acks };
     },
     async tftp(together) {
       const program = theirs('mload');
@@ -120,6 +162,9 @@ export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string
   };
 }
 
+/** Other machines in each round. */
+const macBase = (round: number): string => String(0x10000000 + round * 0x10000);
+
 type Values = Readonly<Record<string, number | string | Readonly<Record<string, number>>>>;
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, KB: 1 << 10, MB: 1 << 20, GB: 1 << 30, TB: 2 ** 40 };
@@ -131,6 +176,7 @@ function load(values: Values): Load {
     failed: Number(values.failed),
     ...(values.bytes === undefined ? {} : { bytes: Number(values.bytes) }),
     ...(values.p99 === undefined ? {} : { p99: Number(values.p99) }),
+    ...(values.count === undefined ? {} : { exchanges: Number(values.count) }),
   };
 }
 

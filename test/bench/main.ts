@@ -2,28 +2,38 @@ import { parseArgs } from 'node:util';
 import { BenchFolder } from './bench-folder.js';
 import { BenchWire } from './bench-wire.js';
 import { type Contender, contenders } from './contenders.js';
-import { KINDS, type Kind } from './kinds.js';
+import { KINDS, type Kind, type Order } from './kinds.js';
 import { type LoadClients, loadClients } from './load-clients.js';
-import { type Run, table } from './table.js';
+import { median, type Run, table } from './table.js';
 
 // Measurements beside other servers, by hand and on a machine that does nothing else. Ratios count, and only within one run.
 
+/** Need a load client that is not in the repository, or a rate. */
+const ON_REQUEST: ReadonlySet<string> = new Set(['dhcp-half', 'dhcp-cold', 'perfdhcp']);
+
 const HELP = `npm run bench -- [KIND...] [options]      measures anybios beside other servers (needs root)
 
-Kinds (default: all of them; under six minutes):
+Kinds (default: those without a star; under six minutes):
 ${Object.entries(KINDS)
-  .map(([name, { what, contenders: names }]) => `  ${name.padEnd(8)} ${what}: ${names.join(', ')}`)
+  .map(
+    ([name, { what, contenders: names }]) =>
+      `  ${(ON_REQUEST.has(name) ? `${name}*` : name).padEnd(11)} ${what}: ${names.join(', ')}`,
+  )
   .join('\n')}
 
 Options:
   --repeat N      rounds; servers alternate, the median counts (default 3; storm 1)
-  --machines N    machines of the storm (default 200)
+  --machines N    machines of the storm (default 200), of dhcp (8000), of dhcp-cold (5000), of perfdhcp (60000)
+  --rate N        exchanges a second of dhcp-half (default: half of what dhcp measured) and perfdhcp (2000)
   --only A,B      only these servers
-  --clients DIR   a folder with dhcpload, mload, bootstorm instead of our own load clients
+  --clients DIR   a folder with dhcpload, mload, bootstorm instead of our own load clients; dhcp-half and dhcp-cold need dhcpload
+  --seconds N     how long dhcp and dhcp-half send (default 4)
+  --warm          each run once before it is measured, with other machines (Node compiles what it runs often)
+  --profile DIR   profiles of the processor for each thread of anybios, made when it ends (what is measured meanwhile is slower)
   --json          one JSON line for each run as well
 
 Examples:
-  npm run bench -- dhcp --repeat 5
+  npm run bench -- dhcp dhcp-half --repeat 5 --machines 30000 --clients DIR
   npm run bench -- storm --machines 1000 --only anybios
 `;
 
@@ -31,13 +41,20 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     repeat: { type: 'string' },
-    machines: { type: 'string', default: '200' },
+    machines: { type: 'string' },
+    rate: { type: 'string' },
+    seconds: { type: 'string', default: '4' },
+    profile: { type: 'string' },
+    warm: { type: 'boolean', default: false },
     only: { type: 'string' },
     clients: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
+
+/** Added to the round: no machine of a warm-up is in a round that counts. */
+const WARM_UP = 1000;
 
 let interrupted = false;
 
@@ -62,9 +79,10 @@ async function main(): Promise<number> {
   process.once('SIGTERM', stop);
   const runs: Run[] = [];
   try {
-    const all = contenders(wire, folder);
+    const { profile } = values;
+    const all = contenders(wire, folder, profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]);
     const clients = loadClients(wire, folder, values.clients);
-    const wanted = positionals.length > 0 ? positionals : Object.keys(KINDS);
+    const wanted = positionals.length > 0 ? positionals : Object.keys(KINDS).filter((kind) => !ON_REQUEST.has(kind));
     for (const name of wanted) {
       const kind = KINDS[name];
       if (kind !== undefined) await measure(name, kind, all, clients, runs);
@@ -92,7 +110,7 @@ async function measure(
     for (const rival of rivals) {
       const contender = all.get(rival);
       if (contender === undefined || out.has(rival) || interrupted) continue;
-      const run = await once(name, kind, contender, clients, round);
+      const run = await once(name, kind, contender, clients, orderOf(kind, rival, round, runs));
       runs.push(run);
       if (run.error !== undefined) out.add(rival);
       process.stderr.write(`${name} ${rival}: ${run.error ?? `${run.value.toFixed(1)} ${kind.unit}`}\n`);
@@ -101,14 +119,27 @@ async function measure(
   }
 }
 
+function orderOf({ halfOf }: Kind, rival: string, round: number, runs: readonly Run[]): Order {
+  const full = median(runs.filter((run) => run.kind === halfOf && run.server === rival))?.value;
+  const rate = values.rate === undefined ? full : Number(values.rate);
+  return {
+    round,
+    seconds: Number(values.seconds),
+    ...(values.machines === undefined ? {} : { machines: Number(values.machines) }),
+    ...(rate === undefined ? {} : { rate: values.rate === undefined ? rate / 2 : rate }),
+  };
+}
+
 /** Starts the servers afresh: nothing of an earlier round is in their memory or on their disk. */
-async function once(name: string, kind: Kind, contender: Contender, clients: LoadClients, round: number): Promise<Run> {
+async function once(name: string, kind: Kind, contender: Contender, clients: LoadClients, order: Order): Promise<Run> {
   const base = { kind: name, what: kind.what, unit: kind.unit, better: kind.better, server: contender.name } as const;
   try {
     const servers = await contender.start();
     try {
-      const before = servers.reduce((sum, server) => sum + server.usage().cpuSeconds, 0);
-      const load = await kind.run(clients, contender, round, Number(values.machines));
+      if (values.warm) await kind.run(clients, contender, { ...order, round: order.round + WARM_UP });
+      const begun = servers.map((server) => server.usage());
+      const before = begun.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+      const load = await kind.run(clients, contender, order);
       const after = servers.map((server) => server.usage());
       return {
         ...base,
@@ -118,6 +149,8 @@ async function once(name: string, kind: Kind, contender: Contender, clients: Loa
         rssMiB: after.reduce((sum, { rssMiB }) => sum + rssMiB, 0),
         ...(load.bytes === undefined ? {} : { bytes: load.bytes }),
         ...(load.p99 === undefined ? {} : { p99: load.p99 }),
+        ...(load.exchanges === undefined ? {} : { exchanges: load.exchanges }),
+        threadSeconds: after.flatMap(({ threads }, index) => spent(begun[index]?.threads, threads)),
       };
     } finally {
       for (const server of servers) await server.stop();
@@ -126,4 +159,10 @@ async function once(name: string, kind: Kind, contender: Contender, clients: Loa
     const text = error instanceof Error ? error.message : String(error);
     return { ...base, value: Number.NaN, failed: 0, cpuSeconds: 0, rssMiB: 0, error: text };
   }
+}
+
+/** Seconds of each thread of a server since `before`, its first thread first, then the busiest; those that did nothing are left out. */
+function spent(before: ReadonlyMap<number, number> | undefined, after: ReadonlyMap<number, number>): number[] {
+  const [first = 0, ...others] = Array.from(after, ([thread, seconds]) => seconds - (before?.get(thread) ?? 0));
+  return [first, ...others.filter((seconds) => seconds >= 0.001).sort((a, b) => b - a)];
 }

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 
 export interface Usage {
   /** Of all its processes that ever ran, user and system. */
   readonly cpuSeconds: number;
   /** Of those that run; shared pages are divided among them. */
   readonly rssMiB: number;
+  /** Seconds of processor of each thread that runs, by its number; the first one of a process has the process's number. */
+  readonly threads: ReadonlyMap<number, number>;
 }
 
 const V2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
@@ -47,7 +49,12 @@ export class MeasuredServer {
   }
 
   usage(): Usage {
-    return { cpuSeconds: this.#cpuSeconds(), rssMiB: this.#pids().reduce((sum, pid) => sum + shareMiB(pid), 0) };
+    const pids = this.#pids();
+    return {
+      cpuSeconds: this.#cpuSeconds(),
+      rssMiB: pids.reduce((sum, pid) => sum + shareMiB(pid), 0),
+      threads: new Map(pids.flatMap(threadsOf)),
+    };
   }
 
   async stop(): Promise<void> {
@@ -71,11 +78,24 @@ export class MeasuredServer {
 }
 
 function shareMiB(pid: number): number {
+  const text = ifItRuns(() => readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+  return Number(/^Pss: *(\d+)/m.exec(text ?? '')?.[1] ?? 0) / 1024;
+}
+
+/** Thread and seconds. The first number of schedstat: nanoseconds on a processor, in the kernel too. */
+function threadsOf(pid: number): [number, number][] {
+  return (ifItRuns(() => readdirSync(`/proc/${pid}/task`)) ?? []).map((thread) => {
+    const text = ifItRuns(() => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'));
+    return [Number(thread), Number(text?.split(' ')[0] ?? 0) / 1e9];
+  });
+}
+
+/** Undefined = the process has ended since it was listed. */
+function ifItRuns<T>(read: () => T): T | undefined {
   try {
-    return Number(/^Pss: *(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1024;
+    return read();
   } catch (error) {
-    // It ended since it was listed.
-    if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code))) return 0;
+    if (error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code))) return undefined;
     throw error;
   }
 }

@@ -71,7 +71,8 @@ tftp-max=5000
 `;
 }
 
-export function kea(folder: BenchFolder): string {
+/** `threads` 0 = one thread does all, without Kea's queues. */
+export function kea(folder: BenchFolder, threads: number): string {
   const boot = (name: string, test: string, file: string) => ({
     name,
     test,
@@ -82,7 +83,10 @@ export function kea(folder: BenchFolder): string {
     Dhcp4: {
       'interfaces-config': { interfaces: [SERVER_LINK], 'dhcp-socket-type': 'udp' },
       'lease-database': { type: 'memfile', persist: true, name: join(folder.path, 'kea.leases') },
-      'multi-threading': { 'enable-multi-threading': true, 'thread-pool-size': 2, 'packet-queue-size': 256 },
+      'multi-threading':
+        threads === 0
+          ? { 'enable-multi-threading': false }
+          : { 'enable-multi-threading': true, 'thread-pool-size': threads, 'packet-queue-size': 256 },
       'valid-lifetime': 3600,
       'client-classes': [
         boot('ipxe', 'option[175].exists', SCRIPT_URL),

@@ -46,7 +46,7 @@ describe('calls that share a transaction', () => {
   it('are answered in thousands, each with its own result', async () => {
     const { store } = await freshStore();
     const answers = await Promise.all(Array.from({ length: 3000 }, () => store.appendEvents([event()])));
-    expect(answers.map(([first]) => first?.sequence)).toEqual(Array.from({ length: 3000 }, (_, n) => n + 1));
+    expect(answers).toEqual(Array.from({ length: 3000 }, (_, n) => n + 1));
   });
 
   it('all fail, with a remedy, when the disk is full; later ones work once there is space', async () => {

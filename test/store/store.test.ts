@@ -263,15 +263,15 @@ describe('boot sessions', () => {
 describe('events', () => {
   it('get growing numbers in order, over restarts too', async () => {
     const { store, path } = await freshStore();
-    const stored = await store.appendEvents([event({ kind: 'a' }), event({ kind: 'b' })]);
-    expect(stored.map(({ sequence, kind }) => [sequence, kind])).toEqual([
+    expect(await store.appendEvents([event({ kind: 'a' }), event({ kind: 'b' })])).toBe(1);
+    expect((await store.events({ limit: 9 })).map(({ sequence, kind }) => [sequence, kind])).toEqual([
       [1, 'a'],
       [2, 'b'],
     ]);
-    expect(await store.appendEvents([])).toEqual([]);
+    expect(await store.appendEvents([])).toBe(3);
     await store.close();
     const { store: again } = await freshStore({ path });
-    expect((await again.appendEvents([event()]))[0]?.sequence).toBe(3);
+    expect(await again.appendEvents([event()])).toBe(3);
   });
 
   it('are found by every filter, from either end', async () => {

@@ -1,96 +1,143 @@
 import type { Kysely } from 'kysely';
 import type { BootEvent, NewEvent } from '../../domain/event.js';
+import type { EventFilter } from '../../domain/ports.js';
 import type { Calls } from '../calls.js';
+import { BLOCK_EVENTS, EventBlock, KEY_COLUMNS, mayHold } from '../event-block.js';
+import { linesOf } from '../event-lines.js';
 import { fromJson } from '../json.js';
 import { type Prepare, Prepared, param } from '../prepared.js';
-import type { EventRow, Tables } from '../tables.js';
+import type { Tables } from '../tables.js';
 
-type Values = Readonly<Record<string, string | number | null>>;
-type StoredRow = { [K in keyof EventRow]: K extends 'sequence' ? number : EventRow[K] };
-
-/** Old events go in steps of this many, so that no single append pays for more. */
+/** Old blocks go in steps of this many events, so that no single append pays for more. */
 const PRUNE_EVERY = 1000;
-/** Rows of one statement: the cost of running it is shared. What is left over goes one by one. */
-const ROWS = 16;
+/** Heads that are read at once when events are looked for: first a few, since the newest are asked for most. */
+const FEW_HEADS = 8;
+const MANY_HEADS = 512;
+
+type BlockValues = {
+  first: number;
+  count: number;
+  sources: number;
+  levels: number;
+  marks: Uint8Array;
+  lines: string;
+};
 
 export function eventCalls(
   database: Kysely<Tables>,
   prepare: Prepare,
   keep: number,
 ): Pick<Calls, 'appendEvents' | 'events'> {
-  const one = prepareInsert(database, prepare, 1);
-  const many = prepareInsert(database, prepare, ROWS);
+  const columns = {
+    count: param<number>('count'),
+    sources: param<number>('sources'),
+    levels: param<number>('levels'),
+    marks: param<Uint8Array>('marks'),
+    lines: param<string>('lines'),
+  };
+  const put = new Prepared<BlockValues>(
+    database
+      .insertInto('event_blocks')
+      .values({ first: param<number>('first'), ...columns })
+      .onConflict((on) => on.column('first').doUpdateSet(columns)),
+    prepare,
+  );
+  const newest = new Prepared<Record<string, never>>(
+    database.selectFrom('event_blocks').select(['first', 'count']).orderBy('first', 'desc').limit(1),
+    prepare,
+  );
+  const whole = new Prepared<{ first: number }>(
+    database.selectFrom('event_blocks').selectAll().where('first', '=', param<number>('first')),
+    prepare,
+  );
+  let last: EventBlock | undefined;
+
+  /** The block that takes the next event. What is in memory holds only if the transaction that wrote it was not rolled back. */
+  function lastBlock(): EventBlock {
+    const stored = newest.row<{ first: number; count: number }>({});
+    if (stored === undefined) last = new EventBlock(1);
+    else if (last === undefined || last.first !== stored.first || last.count !== stored.count) {
+      const row = whole.row<BlockValues>({ first: stored.first });
+      last =
+        row === undefined ? new EventBlock(stored.first + stored.count) : new EventBlock(row.first, row, row.lines);
+    }
+    return last;
+  }
+
   return {
-    async appendEvents(connection, events) {
-      const sequences: number[] = [];
-      let prune = false;
-      for (let at = 0; at < events.length; ) {
-        const insert = events.length - at >= ROWS ? many : one;
-        const values = events.slice(at, at + (insert === many ? ROWS : 1)).map(eventToRow);
-        const last = insert.insert(values);
-        for (let sequence = last - values.length + 1; sequence <= last; sequence++) {
-          sequences.push(sequence);
-          if (sequence % PRUNE_EVERY === 0) prune = true;
+    appendEvents(connection, texts) {
+      let block = lastBlock();
+      const begun = block.first + block.count;
+      for (const line of linesOf(texts)) {
+        if (block.isFull) {
+          put.run(block);
+          block = new EventBlock(block.first + block.count);
         }
-        at += values.length;
+        block.add(line);
       }
-      if (prune) {
-        await connection
-          .deleteFrom('events')
-          .where('sequence', '<=', (sequences.at(-1) ?? 0) - keep)
-          .execute();
-      }
-      return sequences;
+      last = block;
+      if (texts.count === 0) return begun;
+      put.run(block);
+      const next = begun + texts.count;
+      const isDue = Math.floor(next / PRUNE_EVERY) > Math.floor(begun / PRUNE_EVERY);
+      return isDue ? pruned(connection, next - keep - BLOCK_EVENTS, begun) : begun;
     },
     async events(connection, filter) {
-      let query = connection.selectFrom('events').selectAll();
-      for (const column of ['session', 'machine', 'mac', 'source', 'level'] as const) {
-        const wanted = filter[column];
-        if (wanted !== undefined) query = query.where(column, '=', wanted);
+      const found: BootEvent[] = [];
+      for await (const first of blocksFor(connection, filter)) {
+        const row = await connection
+          .selectFrom('event_blocks')
+          .select('lines')
+          .where('first', '=', first)
+          .executeTakeFirst();
+        const events = row === undefined ? [] : eventsOf(first, row.lines);
+        if (filter.newestFirst === true) events.reverse();
+        for (const event of events) {
+          if (passes(event, filter)) found.push(event);
+          if (found.length === filter.limit) return found;
+        }
       }
-      // Said again in the words of the index, or SQLite does not see that it fits.
-      if (filter.level !== undefined && filter.level !== 'info') query = query.where('level', '<>', 'info');
-      if (filter.after !== undefined) query = query.where('sequence', '>', filter.after);
-      const rows = await query
-        .orderBy('sequence', filter.newestFirst === true ? 'desc' : 'asc')
-        .limit(filter.limit)
-        .execute();
-      return rows.map(rowToEvent);
+      return found;
     },
   };
 }
 
-function prepareInsert(database: Kysely<Tables>, prepare: Prepare, count: number): Prepared<Values> {
-  const rows = Array.from({ length: count }, (_, row) => ({
-    at_ms: param<number>('at_ms', row),
-    source: param<string>('source', row),
-    kind: param<string>('kind', row),
-    level: param<string>('level', row),
-    session: param<string | null>('session', row),
-    machine: param<string | null>('machine', row),
-    mac: param<string | null>('mac', row),
-    message: param<string>('message', row),
-    data: param<string>('data', row),
+/** Whole blocks whose first event is this one or an older one. */
+async function pruned(database: Kysely<Tables>, first: number, answer: number): Promise<number> {
+  await database.deleteFrom('event_blocks').where('first', '<=', first).execute();
+  return answer;
+}
+
+/** The first sequence of each block that may hold what is looked for, in the order in which events are wanted. */
+async function* blocksFor(database: Kysely<Tables>, filter: EventFilter): AsyncGenerator<number> {
+  const { after = 0, newestFirst = false } = filter;
+  let from: number | undefined;
+  for (let most = FEW_HEADS; ; most = MANY_HEADS) {
+    let query = database
+      .selectFrom('event_blocks')
+      .select(['first', 'count', 'sources', 'levels', 'marks'])
+      .where('first', '>', after - BLOCK_EVENTS);
+    if (from !== undefined) query = query.where('first', newestFirst ? '<' : '>', from);
+    const heads = await query
+      .orderBy('first', newestFirst ? 'desc' : 'asc')
+      .limit(most)
+      .execute();
+    for (const head of heads) if (mayHold(head, filter)) yield head.first;
+    if (heads.length < most) return;
+    from = heads.at(-1)?.first;
+  }
+}
+
+function eventsOf(first: number, lines: string): BootEvent[] {
+  return fromJson<NewEvent[]>(`[${lines.replaceAll('\n', ',')}]`).map((event, index) => ({
+    ...event,
+    sequence: first + index,
   }));
-  return new Prepared(database.insertInto('events').values(rows), prepare);
 }
 
-function eventToRow(event: NewEvent): Values {
-  const { at, source, kind, level, message, session = null, machine = null, mac = null } = event;
-  return { at_ms: at, source, kind, level, session, machine, mac, message, data: JSON.stringify(event.data) };
-}
-
-function rowToEvent(row: StoredRow): BootEvent {
-  return {
-    sequence: row.sequence,
-    at: row.at_ms,
-    source: row.source as BootEvent['source'],
-    kind: row.kind,
-    level: row.level as BootEvent['level'],
-    ...(row.session === null ? {} : { session: row.session }),
-    ...(row.machine === null ? {} : { machine: row.machine }),
-    ...(row.mac === null ? {} : { mac: row.mac as NonNullable<BootEvent['mac']> }),
-    message: row.message,
-    data: fromJson<BootEvent['data']>(row.data),
-  };
+function passes(event: BootEvent, filter: EventFilter): boolean {
+  if (filter.after !== undefined && event.sequence <= filter.after) return false;
+  if (filter.source !== undefined && event.source !== filter.source) return false;
+  if (filter.level !== undefined && event.level !== filter.level) return false;
+  return KEY_COLUMNS.every((column) => filter[column] === undefined || event[column] === filter[column]);
 }

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type NumberedCall, readCalls } from '../../server/store/messages.js';
+import { Outbox } from '../../server/store/outbox.js';
+import { lease } from './store-fixture.js';
+
+let sent: NumberedCall[][];
+let unsent: number[];
+let outbox: Outbox;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sent = [];
+  unsent = [];
+  outbox = new Outbox(
+    (request) => sent.push(readCalls(request)),
+    (id) => unsent.push(id),
+  );
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const saveSession = (id: string, body: string): number =>
+  outbox.addRow(id, () => ({ name: 'saveSession', args: [{ id, key: 'k', opened_ms: 1, body }] }));
+const bodies = (): string[][] =>
+  sent.map((calls) => calls.map(({ call }) => (call.name === 'saveSession' ? call.args[0].body : call.name)));
+
+describe('calls on their way to the thread of the store', () => {
+  it('travel together when they were made in one turn', () => {
+    outbox.add({ name: 'claimLease', args: [lease('10.0.0.1'), undefined] });
+    outbox.add({ name: 'setting', args: ['k'] });
+    vi.advanceTimersToNextTimer();
+    expect(sent.map((calls) => calls.map(({ id, call }) => [id, call.name]))).toEqual([
+      [
+        [1, 'claimLease'],
+        [2, 'setting'],
+      ],
+    ]);
+  });
+
+  it('a few rows linger for 20 ms; the last word is written', () => {
+    const first = saveSession('a', 'old');
+    expect(saveSession('a', 'new')).toBe(first);
+    saveSession('b', 'b');
+    vi.advanceTimersByTime(19);
+    expect(sent).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(bodies()).toEqual([['new', 'b']]);
+  });
+
+  it('many rows linger for a second, for they are saved again soon; events do not', () => {
+    for (let n = 0; n < 100; n++) saveSession(`s${n}`, 'old');
+    outbox.addEvents({ name: 'appendEvents', args: [{ count: 1, lines: '{}', keys: 'dhcp\ninfo\n\n\n' }] });
+    vi.advanceTimersByTime(40);
+    expect(bodies()).toEqual([['appendEvents']]);
+    for (let n = 0; n < 100; n++) saveSession(`s${n}`, 'new');
+    vi.advanceTimersByTime(1000);
+    expect(bodies()[1]).toEqual(Array.from({ length: 100 }, () => 'new'));
+    expect(sent).toHaveLength(2);
+  });
+
+  it('so many rows do not wait for more', () => {
+    for (let n = 0; n < 1500; n++) saveSession(`s${n}`, 'x');
+    vi.advanceTimersByTime(20);
+    expect(bodies()[0]).toHaveLength(1500);
+  });
+
+  it('whoever reads sees what lingers; a lease does not take it along', () => {
+    saveSession('a', 'a');
+    outbox.add({ name: 'claimLease', args: [lease('10.0.0.1'), undefined] });
+    vi.advanceTimersToNextTimer();
+    outbox.add({ name: 'session', args: ['a'] });
+    vi.advanceTimersToNextTimer();
+    expect(bodies()).toEqual([['claimLease'], ['a', 'session']]);
+  });
+
+  it('a row that cannot be written as text is told, and the others go', () => {
+    const bad = outbox.addRow('bad', () => {
+      throw new TypeError('BigInt');
+    });
+    saveSession('good', 'g');
+    outbox.flush();
+    expect([unsent, bodies()]).toEqual([[bad], [['g']]]);
+  });
+});
