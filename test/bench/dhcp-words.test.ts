@@ -43,6 +43,6 @@ test('the table shows medians and how many times better the first server is', ()
   });
   const runs = [run('anybios', 900), run('nginx', 1000), run('anybios', 600), run('nginx', 300), run('anybios', 100)];
   expect(median(runs.filter(({ server }) => server === 'anybios'))?.value).toBe(600);
-  expect(table(runs)).toContain('| HTTP | anybios | 600 MB/s |  |  | 2.00 | 50 | 0 |');
-  expect(table(runs)).toContain('| HTTP | nginx | 300 MB/s | 2.00 x |  | 2.00 | 50 | 0 |');
+  expect(table(runs)).toContain('| HTTP | anybios | 600 MB/s |  |  | 2.00 s/GB | 50 | 0 |');
+  expect(table(runs)).toContain('| HTTP | nginx | 300 MB/s | 2.00 x |  | 2.00 s/GB | 50 | 0 |');
 });
