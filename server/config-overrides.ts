@@ -95,7 +95,8 @@ function indexed(name: string, key: string): string {
 }
 
 function unknownName(name: string, known: readonly string[]): Problem {
-  return { path: [], place: name, message: `names no key of the configuration${suggest(name, known)}` };
+  const allowed = 'a key that anybios.example.yaml shows';
+  return { path: [], place: name, message: `names no key of the configuration${suggest(name, known)}`, allowed };
 }
 
 function convert(text: string, kind: Kind): unknown {

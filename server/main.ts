@@ -19,7 +19,7 @@ import { contains, formatIpv4, parseIpv4 } from './domain/ipv4.js';
 import type { ServerIdentity, Subnet } from './domain/site.js';
 import { agentRoutes } from './http/agent.js';
 import { createApp } from './http/app.js';
-import { bootRoutes } from './http/boot-routes.js';
+import { bootRoutes, otherNames } from './http/boot-routes.js';
 import { redirectImages } from './images/redirect-images.js';
 import { type Closers, closeAll } from './main/closers.js';
 import { listenHttp } from './main/listen-http.js';
@@ -140,6 +140,7 @@ async function start(
       { path: '/files', router: bootRoutes('/files', core.boot, httpLog) },
       { path: '/agent/v1', router: agentRoutes({ ...core, log: httpLog }) },
     ],
+    otherNames: otherNames(core.boot),
     log: httpLog,
     version: productVersion(),
   });

@@ -262,7 +262,11 @@ describe('a wrong configuration names the line, the key and what is allowed', ()
       `${MINIMAL}dhcp: { mode: full\n`,
       [expect.stringMatching(/^\/etc\/anybios\/anybios\.yaml:\d: /)],
     ],
-    ['a key that is there twice', `files: a\nfiles: b\n`, [`${AT(2)}: Map keys must be unique`]],
+    [
+      'a key that is there twice',
+      `files: a\nfiles: b\n`,
+      [`${AT(2)}: the key "files" is there twice; allowed: each key once`],
+    ],
     [
       'all problems at once',
       'dataDir: 5\nlisten:\n  http: x\n  interfaces: [way-too-long-a-name]\n',
@@ -450,7 +454,7 @@ describe('overrides', () => {
     [
       'a variable that is no key',
       { ANYBIOS_LISTEN_HTPP: '1' },
-      'ANYBIOS_LISTEN_HTPP: names no key of the configuration (did you mean "ANYBIOS_LISTEN_HTTP"?)',
+      'ANYBIOS_LISTEN_HTPP: names no key of the configuration (did you mean "ANYBIOS_LISTEN_HTTP"?); allowed: a key that anybios.example.yaml shows',
     ],
     [
       'a subnet that is not there',
@@ -463,7 +467,7 @@ describe('overrides', () => {
 
   it('a bad flag is named as it was written', () => {
     expect(problems(FULL, {}, { 'dhcp.mod': 'off' })).toEqual([
-      'dhcp.mod: names no key of the configuration (did you mean "dhcp.mode"?)',
+      'dhcp.mod: names no key of the configuration (did you mean "dhcp.mode"?); allowed: a key that anybios.example.yaml shows',
     ]);
     expect(problems(FULL, {}, { 'dhcp.mode': 'on' })[0]).toMatch(/^--set dhcp\.mode: dhcp\.mode: "on" does not fit/);
   });

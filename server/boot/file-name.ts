@@ -16,8 +16,8 @@ export function normaliseFileName(raw: string): FileName {
     .replaceAll('\\', '/')
     .split('/')
     .filter((segment) => segment !== '');
-  if (segments.includes('..') || segments.includes('.'))
-    return { kind: 'refused', reason: 'the name leaves its folder ("..")' };
+  if (segments.includes('..')) return { kind: 'refused', reason: 'the name leaves its folder ("..")' };
+  if (segments.includes('.')) return { kind: 'refused', reason: 'the name has "." as a part' };
   if (segments.length === 0) return { kind: 'refused', reason: 'the name is empty' };
   return { kind: 'name', segments, path: segments.join('/') };
 }

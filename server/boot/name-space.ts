@@ -22,9 +22,9 @@ export interface NameSpaceDeps {
   readonly script: (mac: Mac, loader: ScriptLoader, requester: Requester) => MaybePromise<string>;
 }
 
-// Asked for by firmware and shim as a matter of course; a clean "not found" is the right answer and no news.
+// Asked for by firmware, shim and browsers as a matter of course; a clean "not found" is the right answer and no news.
 const OFTEN_ABSENT =
-  /(^|\/)(revocations(_sku|_sbat)?\.efi|shim_certificate(_\d+)?\.efi|grub\/x86_64-efi\/.*|.*\.lst|boot\.sdi|bcd)$/i;
+  /(^|\/)(revocations(_sku|_sbat)?\.efi|shim_certificate(_\d+)?\.efi|grub\/x86_64-efi\/.*|.*\.lst|boot\.sdi|bcd|favicon\.ico)$/i;
 
 export function isRoutineMiss(name: string): boolean {
   return OFTEN_ABSENT.test(name.replaceAll('\\', '/'));
@@ -82,8 +82,9 @@ export function createNameSpace(deps: NameSpaceDeps): (name: string, requester: 
     const loader = deps.loaders.get(last);
     if (loader !== undefined) return file(name, { kind: 'file', ...loader });
     if (deps.siteFile !== undefined) {
-      const own = requester.protocol === 'http' ? name.replace(/^files\//, '') : name;
-      return deps.siteFile(own).then((found) => file(name, found));
+      const own = requester.protocol === 'http' ? /^(?:files\/|(?=boot\/))(.*)$/.exec(name)?.[1] : name;
+      if (own !== undefined) return deps.siteFile(own).then((found) => file(name, found));
+      return { kind: 'none', name, code: 'not_found', reason: "no such boot file; the site's own are below /files/" };
     }
     return {
       kind: 'none',

@@ -1,5 +1,6 @@
 import type { Claim } from '../domain/boot-session.js';
 import { notFound } from '../domain/errors.js';
+import type { FileData } from '../domain/file-data.js';
 import { formatIpv4 } from '../domain/ipv4.js';
 import type { Claimants } from './claimants.js';
 import type { AnswerLines } from './machine-lines.js';
@@ -43,7 +44,7 @@ export class SystemDefinitions {
     const { system, params } = this.#bootable(claim, name);
     const machine = this.#claimants.machineOf(claim);
     const session = this.#claimants.sessionOf(claim);
-    const data = {
+    const data: FileData = {
       machine: {
         name: machine?.name ?? claim.mac,
         mac: claim.mac,

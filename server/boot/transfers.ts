@@ -37,7 +37,10 @@ export class Transfers {
     const { sessions, state } = this.#deps;
     const session = sessions.byAddress(report.requester.address);
     if (session === undefined || session.closedAt !== undefined) {
-      if (report.phase === 'failed') this.refusedName(report.requester, report.name, report.reason ?? 'broke off');
+      if (report.phase !== 'failed') return;
+      // Of a file that was opened the size is known.
+      if (report.total > 0) this.#brokeOff(report);
+      else this.refusedName(report.requester, report.name, report.reason ?? 'no reason');
       return;
     }
     if (report.phase === 'progress') this.#deps.downloadQueue.alive(session.key);
@@ -103,6 +106,17 @@ export class Transfers {
     return settings.some((files) =>
       Object.values(files ?? {}).some((file) => asked === file.replace(/^\/+/, '') || asked === `files/${file}`),
     );
+  }
+
+  /** A transfer to an address that no boot is known to have. */
+  #brokeOff({ requester: { protocol, address }, name, bytes, total, reason = 'no reason' }: TransferReport): void {
+    this.#deps.events.record({
+      source: protocol,
+      kind: `${protocol}.failed`,
+      level: 'warning',
+      message: `${name.slice(0, 100)} to ${formatIpv4(address)} broke off after ${bytes} of ${total} bytes: ${reason}`,
+      data: { file: name.slice(0, 100), address: formatIpv4(address), bytes, total },
+    });
   }
 
   /** A request that the shell itself refused. */

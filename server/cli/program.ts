@@ -88,7 +88,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     if (io.env.ANYBIOS_DEBUG === '1' && error instanceof Error) io.stderr.write(`${error.stack ?? ''}\n`);
-    const failure = failureOf(error instanceof CommanderError ? usageError(error, args) : error);
+    const failure = failureOf(error instanceof CommanderError ? usageError(error, args, program) : error);
     // Before the options are parsed only the arguments tell that JSON is wanted.
     const json = args.includes('--json');
     const style = styleFor(io.stderr.isTTY === true, io.env);
@@ -99,11 +99,23 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 }
 
 /** Commander's message in our form; its "(Did you mean …?)" becomes the remedy. */
-function usageError(error: CommanderError, args: readonly string[]): Error {
-  const words = args.filter((argument) => /^[a-z]/.test(argument)).slice(0, 1);
-  const help = `see "${['anybios', ...words, '--help'].join(' ')}"`;
+function usageError(error: CommanderError, args: readonly string[], program: Command): Error {
+  const help = `see "${['anybios', ...commandWords(args, program), '--help'].join(' ')}"`;
   if (error.code === 'commander.help') return invalid('a command is missing', { remedy: help, cause: error });
   const [message = '', hint] = error.message.replace(/^error: /, '').split('\n');
   const remedy = hint === undefined ? help : `${hint.replace(/^\((.*)\)$/, '$1')} ${help}`;
   return invalid(message, { remedy, cause: error });
+}
+
+/** The words that name a command, as far as there is one: `profile render` of `profile render micro`. */
+function commandWords(args: readonly string[], program: Command): readonly string[] {
+  const words: string[] = [];
+  let at = program;
+  for (const word of args) {
+    const next = at.commands.find((command) => command.name() === word);
+    if (next === undefined) continue;
+    words.push(word);
+    at = next;
+  }
+  return words;
 }

@@ -80,8 +80,9 @@ function addressProblems({ address }: Machine, path: Path, subnets: readonly Sub
   }
   const { cidr, router } = subnet;
   const edge = cidr.prefix < 31 && (address === cidr.network || address === broadcastOf(cidr));
-  if (edge) return [{ path, message: `${shown} is the network or broadcast address of ${formatCidr(cidr)}` }];
-  if (address === router) return [{ path, message: `${shown} is the router of ${formatCidr(cidr)}` }];
+  const allowed = `another address of ${formatCidr(cidr)}`;
+  if (edge) return [{ path, message: `${shown} is the network or broadcast address of ${formatCidr(cidr)}`, allowed }];
+  if (address === router) return [{ path, message: `${shown} is the router of ${formatCidr(cidr)}`, allowed }];
   return [];
 }
 

@@ -55,7 +55,11 @@ function ownProblems(role: Role, path: Path, profile: Profile): Problem[] {
   }
   role.systems.forEach((name, index) => {
     if (role.systems.indexOf(name) !== index) {
-      problems.push({ path: [...path, 'systems', index], message: `system ${name} is there twice` });
+      problems.push({
+        path: [...path, 'systems', index],
+        message: `system ${name} is there twice`,
+        allowed: 'each system once',
+      });
     }
   });
   const params = Object.keys(profile.params);

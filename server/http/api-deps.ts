@@ -1,4 +1,4 @@
-import type { Router } from 'express';
+import type { RequestHandler, Router } from 'express';
 import type { Explanation } from '../boot/explain.js';
 import type { MachineView } from '../boot/views.js';
 import type { Jobs } from '../control/jobs.js';
@@ -114,6 +114,8 @@ export interface ApiDeps {
   readonly closing: AbortSignal;
   /** Routers of the machine side (`/boot`, `/agent/v1`, `/files`), mounted before the API, without a token. */
   readonly machineRoutes: readonly { readonly path: string; readonly router: Router }[];
+  /** What answers a path that is nothing else; absent = it is not found. */
+  readonly otherNames?: RequestHandler;
   readonly log: ApiLog;
   /** Version of the product, for openapi.json and /metrics. */
   readonly version: string;

@@ -61,6 +61,7 @@ export function createApp(deps: ApiDeps): Express {
   app.use('/api', noSuchRoute);
 
   app.use(webPage());
+  if (deps.otherNames !== undefined) app.use(deps.otherNames);
   app.use(noSuchRoute);
   app.use(errorHandler(deps.log));
   return app;

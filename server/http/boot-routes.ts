@@ -1,4 +1,4 @@
-import { type Request, type Response, Router } from 'express';
+import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { AnswerBoot, BootAnswer, BootFile, FileBoot, Requester } from '../boot/contract.js';
 import { andThen } from '../domain/maybe-promise.js';
 import { peerAddress } from './agent.js';
@@ -63,27 +63,50 @@ export function bootRoutes(
   return router;
 }
 
+/**
+ * Every path that is nothing else on the main server, as a name of the same name space: loaders ask for `autoexec.ipxe` and
+ * `grub/grub.cfg` at the root, too, and what is refused gets its reason into the events. A file is fetched below /boot/.
+ */
+export function otherNames(boot: FileBoot): RequestHandler {
+  const answer = answerBoot(boot);
+  return async (request, response, next) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      next();
+      return;
+    }
+    const file = await answer(request.path, requesterOf(request));
+    if (file.kind === 'file') {
+      const last = file.name.slice(file.name.lastIndexOf('/') + 1);
+      response.set('Connection', 'close').redirect(307, `/boot/${encodeURIComponent(last)}`);
+    } else send(file, request, response);
+  };
+}
+
 const requesterOf = (request: Request): Requester => ({ protocol: 'http', address: peerAddress(request) });
 
 async function serve(answer: AnswerBoot, path: string, request: Request, response: Response): Promise<void> {
   const file = await answer(path, requesterOf(request));
   // A new connection finds the image behind the script without a detour.
   response.set('Connection', 'close').set('X-Content-Type-Options', 'nosniff').set('Cache-Control', 'no-store');
-  switch (file.kind) {
-    case 'none':
-      response.statusMessage = file.reason;
-      response.status(file.status).type('text/plain').send(`${file.reason}\n`);
-      return;
-    case 'text':
-      response.set('Content-Type', file.contentType).set('Content-Length', String(Buffer.byteLength(file.text)));
-      response.send(request.method === 'HEAD' ? undefined : file.text);
-      return;
-    case 'file':
-      response.set('Content-Type', file.contentType);
-      await new Promise<void>((resolve, reject) => {
-        response.sendFile(file.path, { dotfiles: 'allow', cacheControl: false }, (error) =>
-          error ? reject(error) : resolve(),
-        );
-      });
+  if (file.kind !== 'file') {
+    send(file, request, response);
+    return;
   }
+  response.set('Content-Type', file.contentType);
+  await new Promise<void>((resolve, reject) => {
+    response.sendFile(file.path, { dotfiles: 'allow', cacheControl: false }, (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+}
+
+function send(file: Exclude<BootAnswer, { kind: 'file' }>, request: Request, response: Response): void {
+  response.set('Connection', 'close').set('X-Content-Type-Options', 'nosniff').set('Cache-Control', 'no-store');
+  if (file.kind === 'none') {
+    response.statusMessage = file.reason;
+    response.status(file.status).type('text/plain').send(`${file.reason}\n`);
+    return;
+  }
+  response.set('Content-Type', file.contentType).set('Content-Length', String(Buffer.byteLength(file.text)));
+  response.send(request.method === 'HEAD' ? undefined : file.text);
 }

@@ -55,7 +55,9 @@ function fromZod(error: z.ZodError): AnybiosError {
       remedy: 'see /api/v1/openapi.json for what is allowed',
     });
   }
-  return invalid(at === '' ? issue.message : `${at}: ${issue.message}`, at === '' ? {} : { field: at });
+  const remedy = 'see /api/v1/openapi.json for what is allowed';
+  if (at === '') return invalid(issue.message, { remedy });
+  return invalid(`${at}: ${issue.message}`, { field: at, remedy });
 }
 
 function fieldPath(path: readonly PropertyKey[]): string {

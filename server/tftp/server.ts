@@ -117,7 +117,9 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
   function answer(request: TftpRequest, client: Client): void {
     const mode = request.mode.toLowerCase();
     if (mode !== 'octet' && mode !== 'netascii') {
-      sendError(client, TFTP_ERROR.illegalOperation, `mode "${mode.slice(0, 20)}" is not known: use octet`);
+      const reason = `mode "${mode.slice(0, 20)}" is not known: use octet`;
+      boot.refused(requesterOf(client), request.name, reason);
+      sendError(client, TFTP_ERROR.illegalOperation, reason);
       return;
     }
     const active = begin(request, client);

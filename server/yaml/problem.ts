@@ -37,7 +37,8 @@ export function refusal(problems: readonly Problem[], place: (path: Path) => str
     return parts.join(': ') + (allowed === undefined ? '' : `; allowed: ${allowed}`);
   });
   const field = pathText(problems[0]?.path ?? []);
-  return invalid(lines.join('\n'), field === '' ? {} : { field });
+  // A system that two roles use, or one role twice, is found wrong each time.
+  return invalid([...new Set(lines)].join('\n'), field === '' ? {} : { field });
 }
 
 /** Checks a value against a schema made with the helpers of schema.ts: the value, or everything that is wrong with it. */

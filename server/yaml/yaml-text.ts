@@ -1,5 +1,5 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import { type Path, refusal } from './problem.js';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { type Path, type Problem, quoted, refusal } from './problem.js';
 
 /** A YAML file that parsed, with the line of every key. */
 export class YamlText {
@@ -16,11 +16,10 @@ export class YamlText {
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, stringKeys: true });
     const faults = [...this.#document.errors, ...this.#document.warnings];
     if (faults.length > 0) {
-      const problems = faults.map(({ pos, message }) => ({
-        path: [],
-        place: `${fileName}:${this.#lines.linePos(pos[0]).line}`,
-        message,
-      }));
+      const problems = faults.map((fault): Problem => {
+        const { line, col } = this.#lines.linePos(fault.pos[0]);
+        return { path: [], place: `${fileName}:${line}`, ...syntaxProblem(fault, text, col) };
+      });
       throw refusal(problems, () => undefined);
     }
     try {
@@ -57,6 +56,21 @@ export class YamlText {
     }
     return this.#lines.linePos(offset).line;
   }
+}
+
+/** The parser's own words, and what stands there; the commonest mistakes in words of ours. */
+function syntaxProblem({ code, message, pos }: YAMLError, text: string, column: number): Omit<Problem, 'path'> {
+  // Up to the end of its line: what a person looks for.
+  const rest = text.slice(pos[0]).split('\n', 1)[0]?.trim() ?? '';
+  if (code === 'DUPLICATE_KEY') {
+    const key = /^[^:\s]+/.exec(rest)?.[0] ?? rest;
+    return { message: `the key ${quoted(key)} is there twice`, allowed: 'each key once' };
+  }
+  const found = rest === '' ? 'at the end of a line' : `at ${quoted(rest)}`;
+  if (code === 'TAB_AS_INDENT') {
+    return { message: `column ${column}, ${found}: a tab as indentation`, allowed: 'spaces' };
+  }
+  return { message: `column ${column}, ${found}: ${message}`, allowed: 'YAML, e.g. key: [a, b]' };
 }
 
 function startOf(node: unknown): number | undefined {

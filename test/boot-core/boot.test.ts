@@ -590,6 +590,21 @@ test('a reservation made while the machine has another address: explain says the
   expect(core.views.renderFor('micro', 'node1', 'ipxe')).toContain(' ip=10.77.0.11:');
 });
 
+test('a transfer to somebody without a boot that broke off is told as that, not as refused', async () => {
+  const requester = { protocol: 'tftp', address: elsewhere } as const;
+  const sent = { requester, name: 'notes.txt', bytes: 512, total: 900, milliseconds: 5 };
+  core.boot.transfer({ ...sent, phase: 'failed', reason: 'the client stopped with error 0' });
+  await core.events.flush();
+  expect((await core.store.events({ limit: 9 })).at(-1)).toMatchObject({
+    source: 'tftp',
+    kind: 'tftp.failed',
+    level: 'warning',
+    message: expect.stringMatching(
+      /^notes\.txt to \S+ broke off after 512 of 900 bytes: the client stopped with error 0$/,
+    ),
+  });
+});
+
 test('the script for people has no nonce', () => {
   expect(core.views.renderFor('micro', 'node1', 'ipxe')).not.toMatch(/nonce/);
   expect(core.views.renderFor('localdisk', 'node1', 'grub')).toMatch(/exit/);

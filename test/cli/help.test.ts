@@ -66,7 +66,7 @@ test.each([
   [
     'a missing argument',
     ['machine', 'show'],
-    'error: missing required argument \'machine\' — remedy: see "anybios machine --help"',
+    'error: missing required argument \'machine\' — remedy: see "anybios machine show --help"',
   ],
   ['too many arguments', ['lease', 'list', 'x'], 'error: too many arguments'],
   ['a missing option', ['apply'], "error: required option '-f, --file <file>' not specified"],

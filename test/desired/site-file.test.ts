@@ -228,7 +228,7 @@ describe('a value that does not fit is refused with its line, its key and what i
     [
       'YAML that does not parse',
       'machines: [\n',
-      'site.yaml:2: Flow sequence in block collection must be sufficiently indented and end with a ]',
+      'site.yaml:2: column 1, at the end of a line: Flow sequence in block collection must be sufficiently indented and end with a ]; allowed: YAML, e.g. key: [a, b]',
     ],
   ])('%s', (_name, text, expected) => {
     expect(lines(text)).toEqual([expected]);
@@ -325,7 +325,7 @@ describe('what contradicts itself or the current state is refused', () => {
     [
       'a system twice in a role',
       'roles:\n  - { name: a, profile: micro, systems: [web, web] }\n',
-      'site.yaml:2: roles[0].systems[1]: system web is there twice',
+      'site.yaml:2: roles[0].systems[1]: system web is there twice; allowed: each system once',
     ],
     [
       'a kind the profile of a role in the state cannot run',
@@ -403,9 +403,12 @@ describe('what contradicts itself or the current state is refused', () => {
     ],
     [
       '10.77.0.255',
-      'site.yaml:2: machines[0].address: 10.77.0.255 is the network or broadcast address of 10.77.0.0/24',
+      'site.yaml:2: machines[0].address: 10.77.0.255 is the network or broadcast address of 10.77.0.0/24; allowed: another address of 10.77.0.0/24',
     ],
-    ['10.77.0.1', 'site.yaml:2: machines[0].address: 10.77.0.1 is the router of 10.77.0.0/24'],
+    [
+      '10.77.0.1',
+      'site.yaml:2: machines[0].address: 10.77.0.1 is the router of 10.77.0.0/24; allowed: another address of 10.77.0.0/24',
+    ],
   ])('the address %s, given the subnets', (address, expected) => {
     const subnets = [subnet('10.77.0.0/24', 'full'), subnet('10.79.0.0/24', 'proxy')];
     expect(lines(machine(`address: ${address}`), { subnets })).toEqual([expected]);

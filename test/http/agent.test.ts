@@ -9,7 +9,7 @@ import express from 'express';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseIpv4 } from '../../server/domain/ipv4.js';
 import { agentRoutes, parseLines } from '../../server/http/agent.js';
-import { bootRoutes } from '../../server/http/boot-routes.js';
+import { bootRoutes, otherNames } from '../../server/http/boot-routes.js';
 import { mac, startCore, type TestCore } from '../support/boot-core.js';
 
 let core: TestCore;
@@ -24,6 +24,7 @@ beforeAll(async () => {
   const app = express();
   app.use('/agent/v1', agentRoutes({ ...core, log }));
   app.use('/boot', bootRoutes('/boot', core.boot, log));
+  app.use(otherNames(core.boot));
   server = createServer(app).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -195,5 +196,57 @@ describe('the door of the live OS', () => {
     expect(after[0]).not.toBe(before[0]);
     expect(after[1]).toBe(before[1]);
     expect(await list()).toEqual(before);
+  });
+});
+
+describe('names at the root of HTTP', () => {
+  const get = (path: string): Promise<Response> =>
+    // curl --path-as-is: fetch would resolve the dots itself.
+    new Promise((resolve, reject) => {
+      const { port } = server.address() as AddressInfo;
+      const socket = connect(port, '127.0.0.1', () => socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`));
+      let text = '';
+      socket.on('data', (data) => {
+        text += String(data);
+      });
+      socket.on('error', reject);
+      socket.on('end', () => {
+        const [head = '', body = ''] = text.split('\r\n\r\n');
+        const location = /^location: (.*)$/im.exec(head)?.[1];
+        const headers = location === undefined ? {} : { location };
+        resolve(new Response(body, { status: Number(/^HTTP\/1.1 (\d+)/.exec(head)?.[1]), headers }));
+      });
+    });
+
+  test.each([
+    ['/autoexec.ipxe', /^#!ipxe/],
+    ['//some/folder/autoexec.ipxe', /^#!ipxe/],
+    ['/grub/grub.cfg', /source grub\/machine/],
+    ['/grub/machine/52:54:00:00:00:01.cfg', /^# node1: role web/],
+  ])('%s is rendered as over TFTP', async (path, expected) => {
+    const response = await get(path);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toMatch(expected);
+  });
+
+  test('a boot loader is fetched below /boot/, where it is not sent by the main process', async () => {
+    const response = await get('/EFI/BOOT/snponly.efi');
+    expect([response.status, response.headers.get('location')]).toEqual([307, '/boot/snponly.efi']);
+  });
+
+  test.each([
+    ['/../package.json', 403, 'the name leaves its folder ("..")'],
+    ['/..%2f..%2fetc/passwd', 403, 'the name leaves its folder ("..")'],
+    ['/images/sha256/..%5c..%5cadmin.token', 403, 'the name leaves its folder ("..")'],
+    ['/images/sha256/zz/rootfs.squashfs', 404, 'no such boot file'],
+    ['/autoexec.ipxe%00', 403, 'the name holds a control character'],
+    ['/%zz', 400, 'the name is not valid percent-encoding'],
+  ])('%s is refused with a reason that reaches the events', async (path, status, reason) => {
+    const response = await get(path);
+    expect(response.status).toBe(status);
+    expect(await response.text()).toContain(reason);
+    await core.events.flush();
+    const events = await core.store.events({ limit: 1000 });
+    expect(events.filter(({ kind }) => kind === 'http.refused').at(-1)?.message).toContain(reason);
   });
 });

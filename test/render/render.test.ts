@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { packageRoot, profilesDir } from '../../server/paths.js';
 import { loadProfiles } from '../../server/render/profiles.js';
 import { compileTemplate } from '../../server/render/renderer.js';
+import { templateFault } from '../../server/render/text-templates.js';
 
 const hex = (letter: string): string => letter.repeat(64);
 const data = {
@@ -94,6 +95,36 @@ test('a site’s own folder adds profiles, which may extend the shipped ones, an
   });
   expect(profiles.get('lab')?.ipxe(data)).toMatch(/^#!ipxe/);
   expect(profiles.get('localdisk')?.profile.description).toBe('ours');
+});
+
+describe("templates of systems' files", () => {
+  test.each([
+    [
+      'every variable that there is',
+      '{{machine.name}} {{machine.labels.rack}} {{role.name}} {{system.name}} {{server.url}}',
+    ],
+    ['parameters by any name', '{{params.anything}}'],
+    [
+      'names inside a block are of the inner value',
+      '{{#each machine.macs}}{{this}} {{@index}} {{/each}}{{#with machine}}{{mac}}{{/with}}',
+    ],
+    ['helpers', '{{#if machine.address}}{{lookup machine.labels "rack"}}{{else}}{{machine.mac}}{{/if}}'],
+  ])('%s', (_name, text) => {
+    expect(templateFault(text)).toBeUndefined();
+  });
+
+  const there =
+    'there are machine.name, machine.mac, machine.macs, machine.address, machine.labels, role.name, system.name, params.NAME, server.url, server.address';
+  test.each([
+    ['{{machine.nam}}', 'machine.nam'],
+    ['{{hostname}}', 'hostname'],
+    ['{{#if machine.ip}}x{{/if}}', 'machine.ip'],
+    ['{{#if machine.mac}}{{else}}{{role.id}}{{/if}}', 'role.id'],
+    ['{{#each machine.addresses}}{{this}}{{/each}}', 'machine.addresses'],
+    ['{{constructor.name}}', 'constructor.name'],
+  ])('%s is refused before any machine asks', (text, name) => {
+    expect(templateFault(text)).toBe(`there is no variable ${name}; ${there}`);
+  });
 });
 
 describe('templates', () => {

@@ -45,6 +45,7 @@ describe.each(TRANSPORTS)('%s', (transport) => {
     }
     peer.send({ kind: 'ack', block: 7 }, rig.server.port);
     await expect(fetchTftp(rig.server.port, 'x', {}, { mode: 'mail' })).rejects.toThrow('error 4');
+    expect(rig.refusals.at(-1)).toBe('x: mode "mail" is not known: use octet');
     for (const rubbish of ['', '\0', '\0\x09', 'hello', '\0\x03']) {
       peer.sendRaw(Buffer.from(rubbish, 'latin1'), rig.server.port);
     }

@@ -59,6 +59,18 @@ describe('text that is no YAML', () => {
     expect(() => new YamlText(text, 'f.yaml')).toThrow(pattern);
   });
 
+  it.each<[string, string, string]>([
+    [
+      'a list that is not closed',
+      'macs:\n  - [52-54-00-00-00-12\nnext: 1\n',
+      'f.yaml:3: column 1, at "next: 1": Flow sequence in block collection must be sufficiently indented and end with a ]; allowed: YAML, e.g. key: [a, b]',
+    ],
+    ['a key twice', 'a:\n  b: 1\n  b: 2\n', 'f.yaml:3: the key "b" is there twice; allowed: each key once'],
+    ['a tab', 'a:\n\tb: 1\n', 'f.yaml:2: column 1, at "b: 1": a tab as indentation; allowed: spaces'],
+  ])('%s: says where, what stands there, and what is allowed', (_name, text, message) => {
+    expect(() => new YamlText(text, 'f.yaml')).toThrow(new AnybiosError('invalid', message));
+  });
+
   it('never ends in another error than a refusal (property)', () => {
     const pieces = fc.constantFrom(
       'a: ',
