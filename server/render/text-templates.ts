@@ -24,7 +24,9 @@ export function templateFault(text: string): string | undefined {
     return error instanceof Error ? error.message : String(error);
   }
   const unknown = variablesOf(text).find(([root = '', field]) => !isVariable(root, field));
-  return unknown === undefined ? undefined : `there is no variable ${unknown.join('.') || 'this'}; there are ${words()}`;
+  return unknown === undefined
+    ? undefined
+    : `there is no variable ${unknown.join('.') || 'this'}; there are ${words()}`;
 }
 
 function isVariable(root: string, field: string | undefined): boolean {
