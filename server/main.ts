@@ -23,6 +23,7 @@ import { bootRoutes, otherNames } from './http/boot-routes.js';
 import { redirectImages } from './images/redirect-images.js';
 import { type Closers, closeAll } from './main/closers.js';
 import { listenHttp } from './main/listen-http.js';
+import { logOutput } from './main/log-output.js';
 import { openCore } from './main/open-core.js';
 import { assetsOf, type Flavour } from './main/shipped-assets.js';
 import { packageRoot } from './paths.js';
@@ -45,9 +46,6 @@ export interface RunningServer {
 /** Reads every lease: 100,000 take a few milliseconds. */
 const POOL_CHECK_MS = 2000;
 
-/** A line waits this long for others; written one by one they would cost a boot storm a tenth of its time. */
-const LOG_FLUSH_MS = 100;
-
 export interface ServerOptions {
   readonly log?: Logger;
   /** Which build of the boot assets becomes `stable` when it is new; default: hardware if it was built, else cloud. */
@@ -57,12 +55,7 @@ export interface ServerOptions {
 /** Wires everything and starts it. Rejects with the reason when a part cannot start; then nothing is left running. */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
   // Errors are logged under `error`: without this pino would leave their message out.
-  const log =
-    options.log ??
-    pino(
-      { serializers: { error: pino.stdSerializers.err } },
-      pino.destination({ sync: false, minLength: 4096, periodicFlush: LOG_FLUSH_MS }),
-    );
+  const log = options.log ?? pino({ serializers: { error: pino.stdSerializers.err } }, logOutput());
   const closers: Closers = [];
   const close = (): Promise<void> => closeAll(closers);
   try {

@@ -31,6 +31,21 @@ export async function resolveInside(root: string, name: string): Promise<InsideF
   }
 }
 
+/**
+ * The same for one folder; who asks for a name that is being looked up gets that answer, too. A room that is switched on asks for one
+ * loader a thousand times at once, and each look is six calls to the disk.
+ */
+export function siteFiles(root: string): (name: string) => Promise<InsideFile> {
+  const underWay = new Map<string, Promise<InsideFile>>();
+  return (name) => {
+    const known = underWay.get(name);
+    if (known !== undefined) return known;
+    const found = resolveInside(root, name).finally(() => underWay.delete(name));
+    underWay.set(name, found);
+    return found;
+  };
+}
+
 function refuseName(name: string): string | undefined {
   if (name === '') return 'the name is empty';
   if (name.length > 1024) return `the name has ${name.length} characters, the limit is 1024`;

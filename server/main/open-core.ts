@@ -15,7 +15,7 @@ import { ensureAdminToken, Tokens } from '../http/tokens.js';
 import { DamageWatch } from '../images/damage-watch.js';
 import { ImageKeeper } from '../images/image-keeper.js';
 import { shippedLoaders } from '../images/shipped.js';
-import { resolveInside } from '../images/site-files.js';
+import { siteFiles } from '../images/site-files.js';
 import { profilesDir } from '../paths.js';
 import { loadProfiles } from '../render/profiles.js';
 import { cachedTemplates } from '../render/text-templates.js';
@@ -101,7 +101,7 @@ export async function openCore(
         const reason = state.damaged.has(digest) ? 'this image is damaged' : 'no image has this digest';
         return { kind: 'none', reason };
       },
-      siteFile: filesDir === undefined ? undefined : (name) => resolveInside(filesDir, name),
+      siteFile: filesDir === undefined ? undefined : siteFiles(filesDir),
     },
     renderProfile: (name, loader, data) => {
       const loaded = profiles.get(name);

@@ -10,6 +10,8 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 const STAGES = 64;
 /** What the reading thread fills, bytes. */
 export const STAGE_BYTES = STAGES * CHUNK_BYTES;
+/** Blocks of this many bytes and more have views of their own that are kept: 128 for each chunk at most. */
+const SMALLEST_KEPT = 1024;
 /** Chunks read before they are asked for, when there is room for it. */
 const READ_AHEAD = 4;
 
@@ -27,6 +29,8 @@ interface Slot {
   /** Looked at since the hand of the clock came by. */
   used: boolean;
   waiting: (() => void)[];
+  /** Views of its memory, by place: a block each, of the size that was asked for last. */
+  readonly pieces: (Uint8Array | undefined)[];
 }
 
 /** What is known of one content; it may outlive the transfers that asked for it. */
@@ -85,6 +89,7 @@ export class ChunkCache {
       state: 'free',
       used: false,
       waiting: [],
+      pieces: [],
     }));
   }
 
@@ -166,9 +171,20 @@ export class ChunkCache {
       if (slot?.state !== 'loaded') throw new Error(`chunk ${index} was not ready`);
       const from = offset + done - index * CHUNK_BYTES;
       const part = Math.min(length - done, CHUNK_BYTES - from);
-      into.set(this.#memory.subarray(slot.at + from, slot.at + from + part), at + done);
+      into.set(this.#piece(slot, from, part), at + done);
       done += part;
     }
+  }
+
+  /** `length` bytes of a chunk. The views are kept: a thousand machines ask for the same blocks, and a new view costs as much as the copy. */
+  #piece(slot: Slot, from: number, length: number): Uint8Array {
+    const place = Math.floor(from / length);
+    const known = slot.pieces[place];
+    if (known?.length === length && known.byteOffset === this.#memory.byteOffset + slot.at + from) return known;
+    const piece = this.#memory.subarray(slot.at + from, slot.at + from + length);
+    // Small blocks would be very many, and short last ones change places.
+    if (length >= SMALLEST_KEPT) slot.pieces[place] = piece;
+    return piece;
   }
 
   #slotOf(file: CachedFile, index: number): Slot | undefined {
