@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const MIB = 1 << 20;
 /** Sizes in MiB; every name is a file that all servers have at their root. */
-export const FILES = { 'boot.efi': 1, kernel: 10, initrd: 20, rootfs: 8, f1m: 1, f64m: 64 } as const;
+export const FILES = { 'boot.efi': 1, kernel: 10, initrd: 20, rootfs: 8, f1m: 1, f8m: 8, f64m: 64 } as const;
 
 /** Where a run keeps configurations, data and the files that are fetched. */
 export class BenchFolder {

@@ -1,6 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 
 export const SERVER_ADDRESS = '10.98.0.1';
+/** Each of those that run side by side has an address of its own. */
+export const PEER_ADDRESSES = { dnsmasq: '10.98.0.3', 'tftpd-hpa': '10.98.0.4', atftpd: '10.98.0.5' } as const;
 export const RELAYS = ['10.64.0.1', '10.65.0.1'];
 export const SERVER_LINK = 's0';
 const CLIENT_ADDRESS = '10.98.0.2';
@@ -36,9 +38,25 @@ export class BenchWire {
       ];
       execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', ...settings]);
     }
+    for (const address of Object.values(PEER_ADDRESSES))
+      ip('-n', this.server, 'address', 'add', `${address}/24`, 'dev', SERVER_LINK);
     for (const relay of RELAYS) ip('-n', this.clients, 'address', 'add', `${relay}/32`, 'dev', 'c0');
     ip('-n', this.clients, 'route', 'add', 'local', '10.64.0.0/15', 'dev', 'lo');
     ip('-n', this.server, 'route', 'add', '10.64.0.0/15', 'via', CLIENT_ADDRESS);
+  }
+
+  /** From now on each side loses this share of the UDP packets that come in; 0 = none. */
+  lose(share: number): void {
+    for (const namespace of [this.server, this.clients]) {
+      const rule = (...args: string[]): void => {
+        execFileSync('ip', ['netns', 'exec', namespace, 'iptables', ...args], {
+          stdio: ['ignore', 'ignore', 'inherit'],
+        });
+      };
+      rule('-F', 'INPUT');
+      if (share > 0)
+        rule(...'-A INPUT -p udp -m statistic --mode random --probability'.split(' '), String(share), '-j', 'DROP');
+    }
   }
 
   remove(): void {

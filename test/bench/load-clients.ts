@@ -23,6 +23,13 @@ export interface Load {
   readonly exchanges?: number;
 }
 
+/** So many machines at once fetch this file with windows of this many blocks (RFC 7440; 1 = lock-step), block size 1468. */
+export interface TftpLoad {
+  readonly name: 'f1m' | 'f8m' | 'f64m';
+  readonly window: number;
+  readonly together: number;
+}
+
 export interface LoadClients {
   /** Exchanges per second, 64 under way. */
   dhcp(order: Order): Promise<Load>;
@@ -32,11 +39,9 @@ export interface LoadClients {
   dhcpCold(order: Order): Promise<Load>;
   /** Exchanges per second of Kea's own load client. */
   perfdhcp(order: Order): Promise<Load>;
-  /** MB/s. `together` machines in lock-step, 1 MiB each. */
-  tftp(together: number): Promise<Load>;
-  /** MB/s of one stream with windows of 16 blocks (RFC 7440), 64 MiB. */
-  window(): Promise<Load>;
-  /** MB/s of `together` connections that fetch 20 MiB again and again. */
+  /** MB/s. */
+  tftp(contender: Contender, load: TftpLoad): Promise<Load>;
+  /** MB/s of `together` connections that fetch 20 MiB; with our own client again and again. */
   http(contender: Contender, together: number): Promise<Load>;
   /** Scripts per second over 64 connections. */
   scripts(contender: Contender): Promise<Load>;
@@ -45,8 +50,8 @@ export interface LoadClients {
 }
 
 /**
- * `folder`: programs that cost less than the servers they load, instead of our own clients in Node: `dhcpload`, `mload` and
- * `bootstorm` (docs/performance.md says how they are called). A program that is not in it is replaced by our own.
+ * `folder`: programs that cost less than the servers they load, instead of our own clients in Node: `dhcpload`, `mload`,
+ * `httpload` and `bootstorm` (docs/performance.md says how they are called). A program that is not in it is replaced by our own.
  */
 export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string): LoadClients {
   const inside = async (command: readonly string[], limit = LIMIT_MS): Promise<string> => {
@@ -108,20 +113,35 @@ export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string
       const reached = Number(/Rate: ([\d.]+) 4-way/.exec(text)?.[1] ?? Number.NaN);
       return { rate: reached, failed: discovers - acks, exchanges: acks };
     },
-    async tftp(together) {
+    async tftp({ tftp: { address, port } }, { name, window, together }) {
       const program = theirs('mload');
-      if (program === undefined) return load(await own('tftp-load', '--together', String(together)));
-      const r = await external(program, SERVER_ADDRESS, '69', 'f1m', file('f1m'), '1468', '1', String(together));
+      const words = { file: name, blksize: '1468', window: String(window), together: String(together) };
+      if (program === undefined) {
+        const options = Object.entries({ server: address, port: String(port), ...words });
+        return load(await own('tftp-load', ...options.flatMap(([key, value]) => [`--${key}`, value])));
+      }
+      const { file: asked, blksize } = words;
+      const r = await external(
+        program,
+        address,
+        String(port),
+        asked,
+        file(asked),
+        blksize,
+        words.window,
+        words.together,
+      );
       return { rate: Number(r.MBps), failed: Number(r.fail ?? 0), bytes: Number(r.bytes) };
     },
-    async window() {
-      const begun = performance.now();
-      const options = ['--option', 'blksize 1468', '--option', 'windowsize 16'];
-      await inside(['atftp', ...options, '-g', '-r', 'f64m', '-l', '/dev/null', SERVER_ADDRESS, '69']);
-      const bytes = (64 << 20) + 12_345;
-      return { rate: bytes / 1e3 / (performance.now() - begun), failed: 0, bytes };
-    },
     async http({ urls }, together) {
+      const program = theirs('httpload');
+      if (program !== undefined) {
+        const { hostname, port, pathname } = new URL(urls.initrd);
+        const where = ['--server', hostname, '--port', port === '' ? '80' : port, '--path', pathname];
+        const total = String(Math.max(200, together));
+        const r = await external(program, ...where, '--conc', String(together), '--total', total);
+        return { rate: Number(r.MBps), failed: Number(r.fail ?? 0), bytes: Number(r.bytes) };
+      }
       const text = await inside(['wrk', '-t1', `-c${together}`, '-d4', '--timeout', '30', urls.initrd]);
       const [, amount, unit] = /([\d.]+)([KMGT]?B) read/.exec(text) ?? [];
       const [, seconds] = /requests in ([\d.]+)(?:s|m)/.exec(text) ?? [];

@@ -1,32 +1,31 @@
 import { parseArgs } from 'node:util';
 import { BenchFolder } from './bench-folder.js';
 import { BenchWire } from './bench-wire.js';
-import { type Contender, contenders } from './contenders.js';
-import { KINDS, type Kind, type Order } from './kinds.js';
+import { type Contender, type Contenders, contenders } from './contenders.js';
+import { KINDS, type Kind, type Order, onItsWire } from './kinds.js';
 import { type LoadClients, loadClients } from './load-clients.js';
+import type { MeasuredServer } from './measured-server.js';
 import { median, type Run, table } from './table.js';
 
 // Measurements beside other servers, by hand and on a machine that does nothing else. Ratios count, and only within one run.
 
-/** Need a load client that is not in the repository, or a rate. */
-const ON_REQUEST: ReadonlySet<string> = new Set(['dhcp-half', 'dhcp-cold', 'perfdhcp']);
-
 const HELP = `npm run bench -- [KIND...] [options]      measures anybios beside other servers (needs root)
 
-Kinds (default: those without a star; under six minutes):
+Kinds (default: those without a star):
 ${Object.entries(KINDS)
   .map(
-    ([name, { what, contenders: names }]) =>
-      `  ${(ON_REQUEST.has(name) ? `${name}*` : name).padEnd(11)} ${what}: ${names.join(', ')}`,
+    ([name, { what, contenders: names, onRequest }]) =>
+      `  ${(onRequest === true ? `${name}*` : name).padEnd(11)} ${what}: ${names.join(', ')}`,
   )
   .join('\n')}
 
 Options:
-  --repeat N      rounds; servers alternate, the median counts (default 3; storm 1)
+  --repeat N      rounds; servers alternate, the median counts (default 3; tftp1000 5; losses and storm 1)
   --machines N    machines of the storm (default 200), of dhcp (8000), of dhcp-cold (5000), of perfdhcp (60000)
   --rate N        exchanges a second of dhcp-half (default: half of what dhcp measured) and perfdhcp (2000)
+  --registered N  machines that anybios knows before (default 0)
   --only A,B      only these servers
-  --clients DIR   a folder with dhcpload, mload, bootstorm instead of our own load clients; dhcp-half and dhcp-cold need dhcpload
+  --clients DIR   a folder with dhcpload, mload, httpload, bootstorm instead of our own load clients; dhcp-half and dhcp-cold need dhcpload
   --seconds N     how long dhcp and dhcp-half send (default 4)
   --warm          each run once before it is measured, with other machines (Node compiles what it runs often)
   --profile DIR   profiles of the processor for each thread of anybios, made when it ends (what is measured meanwhile is slower)
@@ -42,6 +41,7 @@ const { values, positionals } = parseArgs({
   options: {
     repeat: { type: 'string' },
     machines: { type: 'string' },
+    registered: { type: 'string', default: '0' },
     rate: { type: 'string' },
     seconds: { type: 'string', default: '4' },
     profile: { type: 'string' },
@@ -78,16 +78,21 @@ async function main(): Promise<number> {
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   const runs: Run[] = [];
+  const running: Running = new Map();
   try {
     const { profile } = values;
-    const all = contenders(wire, folder, profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]);
+    const node = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+    const all = contenders(wire, folder, { node, machines: Number(values.registered) });
     const clients = loadClients(wire, folder, values.clients);
-    const wanted = positionals.length > 0 ? positionals : Object.keys(KINDS).filter((kind) => !ON_REQUEST.has(kind));
+    const usual = Object.keys(KINDS).filter((name) => KINDS[name]?.onRequest !== true);
+    const wanted = positionals.length > 0 ? positionals : usual;
     for (const name of wanted) {
       const kind = KINDS[name];
-      if (kind !== undefined) await measure(name, kind, all, clients, runs);
+      if (kind?.alone === true) await stopAll(running);
+      if (kind !== undefined) await measure(name, kind, { all, clients, wire, running }, runs);
     }
   } finally {
+    await stopAll(running);
     process.stdout.write(`\n${table(runs)}`);
     folder.remove();
     wire.remove();
@@ -95,22 +100,26 @@ async function main(): Promise<number> {
   return runs.some(({ error }) => error !== undefined) ? 1 : 0;
 }
 
-async function measure(
-  name: string,
-  kind: Kind,
-  all: ReadonlyMap<string, Contender>,
-  clients: LoadClients,
-  runs: Run[],
-): Promise<void> {
-  const rounds = Number(values.repeat ?? (name === 'storm' ? 1 : 3));
+/** Servers that run side by side, by name. */
+type Running = Map<string, readonly MeasuredServer[]>;
+
+interface Bench {
+  readonly all: Contenders;
+  readonly clients: LoadClients;
+  readonly wire: BenchWire;
+  readonly running: Running;
+}
+
+async function measure(name: string, kind: Kind, bench: Bench, runs: Run[]): Promise<void> {
+  const rounds = Number(values.repeat ?? kind.rounds ?? 3);
   const only = values.only?.split(',');
   const rivals = kind.contenders.filter((rival) => only === undefined || only.includes(rival));
   const out = new Set<string>();
   for (let round = 0; round < rounds; round++) {
     for (const rival of rivals) {
-      const contender = all.get(rival);
+      const contender = (kind.alone === true ? bench.all.alone : bench.all.beside).get(rival);
       if (contender === undefined || out.has(rival) || interrupted) continue;
-      const run = await once(name, kind, contender, clients, orderOf(kind, rival, round, runs));
+      const run = await once(name, kind, contender, bench, orderOf(kind, rival, round, runs));
       runs.push(run);
       if (run.error !== undefined) out.add(rival);
       process.stderr.write(`${name} ${rival}: ${run.error ?? `${run.value.toFixed(1)} ${kind.unit}`}\n`);
@@ -130,16 +139,18 @@ function orderOf({ halfOf }: Kind, rival: string, round: number, runs: readonly 
   };
 }
 
-/** Starts the servers afresh: nothing of an earlier round is in their memory or on their disk. */
-async function once(name: string, kind: Kind, contender: Contender, clients: LoadClients, order: Order): Promise<Run> {
+/** One that is measured alone starts afresh: nothing of an earlier round is in its memory or on its disk. */
+async function once(name: string, kind: Kind, contender: Contender, bench: Bench, order: Order): Promise<Run> {
+  const { clients, wire, running } = bench;
   const base = { kind: name, what: kind.what, unit: kind.unit, better: kind.better, server: contender.name } as const;
   try {
-    const servers = await contender.start();
+    const servers = running.get(contender.name) ?? (await contender.start());
+    running.set(contender.name, servers);
     try {
       if (values.warm) await kind.run(clients, contender, { ...order, round: order.round + WARM_UP });
       const begun = servers.map((server) => server.usage());
       const before = begun.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
-      const load = await kind.run(clients, contender, order);
+      const load = await onItsWire(kind, wire, () => kind.run(clients, contender, order));
       const after = servers.map((server) => server.usage());
       return {
         ...base,
@@ -153,12 +164,17 @@ async function once(name: string, kind: Kind, contender: Contender, clients: Loa
         threadSeconds: after.flatMap(({ threads }, index) => spent(begun[index]?.threads, threads)),
       };
     } finally {
-      for (const server of servers) await server.stop();
+      if (kind.alone === true) await stopAll(running);
     }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return { ...base, value: Number.NaN, failed: 0, cpuSeconds: 0, rssMiB: 0, error: text };
   }
+}
+
+async function stopAll(running: Running): Promise<void> {
+  for (const server of [...running.values()].flat()) await server.stop();
+  running.clear();
 }
 
 /** Seconds of each thread of a server since `before`, its first thread first, then the busiest; those that did nothing are left out. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { BenchFolder } from './bench-folder.js';
-import { RELAYS, SERVER_ADDRESS, SERVER_LINK } from './bench-wire.js';
+import { PEER_ADDRESSES, RELAYS, SERVER_ADDRESS, SERVER_LINK } from './bench-wire.js';
 
 // How each server is told the same: two /16 behind relays, leases of an hour that are on the disk, PXE ROMs get boot.efi by TFTP,
 // iPXE gets the URL of its script, the files lie at the root of HTTP and TFTP.
@@ -8,26 +8,52 @@ import { RELAYS, SERVER_ADDRESS, SERVER_LINK } from './bench-wire.js';
 const NETWORKS = RELAYS.map((relay) => relay.replace(/\.0\.1$/, ''));
 const SCRIPT_URL = `http://${SERVER_ADDRESS}/s.ipxe`;
 
-export function anybios(folder: BenchFolder): string {
+/** How an anybios differs from the one that does everything on the usual ports. */
+export interface AnybiosVariant {
+  readonly name: string;
+  readonly http: number;
+  readonly tftp: number;
+  /** Lines of its own below `listen`, and others. */
+  readonly images?: 'nginx';
+  readonly transport?: 'dgram';
+}
+
+export const USUAL: AnybiosVariant = { name: 'anybios', http: 80, tftp: 69 };
+/** Side by side with the usual one, so without DHCP. */
+export const VARIANTS = {
+  'anybios with nginx': { name: 'anybios-nginx', http: 81, tftp: 169, images: 'nginx' },
+  'anybios dgram': { name: 'anybios-dgram', http: 83, tftp: 269, transport: 'dgram' },
+} as const satisfies Record<string, AnybiosVariant>;
+
+export function anybios(folder: BenchFolder, { name, http, tftp, images, transport }: AnybiosVariant): string {
+  const dhcp = name === USUAL.name ? 'full' : 'off';
   const subnets = NETWORKS.map(
     (net) =>
       `    - { cidr: ${net}.0.0/16, pool: ${net}.0.10-${net}.255.250, router: ${net}.0.1, leaseTime: 1h, bootFiles: { 7: boot.efi } }\n`,
   );
-  return `dataDir: ${join(folder.path, 'data')}
-listen: { interfaces: [${SERVER_LINK}], address: ${SERVER_ADDRESS}, http: 80, tftp: 69 }
-files: ${folder.www}
+  return `dataDir: ${join(folder.path, name)}
+listen: { interfaces: [${SERVER_LINK}], address: ${SERVER_ADDRESS}, http: ${http}, tftp: ${tftp}${images === undefined ? '' : `, images: ${images}`} }
+${transport === undefined ? '' : `tftp: { transport: ${transport} }\n`}files: ${folder.www}
 unknownMachines: role:bench
 dhcp:
-  mode: full
+  mode: ${dhcp}
   subnets:
 ${subnets.join('')}`;
 }
 
-export const BENCH_SITE = `roles:
+/** The role, and so many registered machines; the MACs of the load are others. */
+export function benchSite(machines: number): string {
+  const hex = (byte: number): string => (byte & 255).toString(16).padStart(2, '0');
+  const more = Array.from(
+    { length: machines },
+    (_, n) => `  - { name: m${n}, macs: ["52:54:70:${hex(n >> 16)}:${hex(n >> 8)}:${hex(n)}"], role: bench }\n`,
+  );
+  return `roles:
   - { name: bench, profile: bench, mode: resident }
 machines:
   - { name: first, macs: ["52:54:00:00:00:01"], role: bench }
-`;
+${more.join('')}`;
+}
 
 export const BENCH_PROFILE = `description: the files of the measurements
 kind: boot
@@ -40,10 +66,25 @@ failure: { policy: reboot, delaySeconds: 30 }
 `;
 
 export const BENCH_SCRIPT = `#!ipxe
-kernel {{kernel.url}} initrd={{initrd.file}} {{args}}
 initrd {{initrd.url}}
+kernel {{kernel.url}} initrd={{initrd.file}} {{args}}
 boot
 `;
+
+/** TFTP alone, beside others. */
+export function dnsmasqTftp(folder: BenchFolder): string {
+  return `port=0
+no-daemon
+listen-address=${PEER_ADDRESSES.dnsmasq}
+bind-interfaces
+user=root
+log-facility=${join(folder.path, 'dnsmasq-tftp.messages')}
+quiet-tftp
+enable-tftp
+tftp-root=${folder.www}
+tftp-max=5000
+`;
+}
 
 export function dnsmasq(folder: BenchFolder): string {
   const ranges = NETWORKS.map((net) => `dhcp-range=${net}.0.10,${net}.255.250,255.255.0.0,1h\n`);
@@ -110,8 +151,9 @@ export function kea(folder: BenchFolder, threads: number): string {
 }
 
 /** The script is a constant here: nginx has no machines. */
-export function nginx(folder: BenchFolder): string {
-  const script = `#!ipxe\\nkernel http://${SERVER_ADDRESS}/kernel initrd=initrd\\ninitrd http://${SERVER_ADDRESS}/initrd\\nboot\\n`;
+export function nginx(folder: BenchFolder, port: number): string {
+  const base = `http://${SERVER_ADDRESS}:${port}`;
+  const script = `#!ipxe\\nkernel ${base}/kernel initrd=initrd\\ninitrd ${base}/initrd\\nboot\\n`;
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `  ${kind}_temp_path ${join(folder.path, `nginx-${kind}`)};\n`,
   );
@@ -119,7 +161,7 @@ export function nginx(folder: BenchFolder): string {
 user root;
 worker_processes 2;
 worker_rlimit_nofile 65536;
-pid ${join(folder.path, 'nginx.pid')};
+pid ${join(folder.path, `nginx-${port}.pid`)};
 error_log ${join(folder.path, 'nginx.errors')};
 events { worker_connections 16384; }
 http {
@@ -128,7 +170,7 @@ http {
   tcp_nopush on;
   keepalive_requests 100000;
 ${temporary.join('')}  server {
-    listen 80 backlog=8192 reuseport;
+    listen ${port} backlog=8192 reuseport;
     root ${folder.www};
     location = /s.ipxe { default_type text/plain; return 200 "${script}"; }
   }

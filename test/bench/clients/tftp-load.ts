@@ -1,9 +1,16 @@
 import { loadOptions, result, rounded } from './options.js';
 import { fetchTftp } from './tftp-fetch.js';
 
-// So many machines fetch one file at the same time, in lock-step.
+// So many machines fetch one file at the same time, in lock-step or with windows.
 
-const given = loadOptions({ server: '10.98.0.1', port: '69', file: 'f1m', blksize: '1468', together: '100' });
+const given = loadOptions({
+  server: '10.98.0.1',
+  port: '69',
+  file: 'f1m',
+  blksize: '1468',
+  window: '1',
+  together: '100',
+});
 const begun = performance.now();
 const outcomes = await Promise.allSettled(
   Array.from({ length: Number(given.together) }, () =>
@@ -12,6 +19,7 @@ const outcomes = await Promise.allSettled(
       port: Number(given.port),
       file: given.file,
       blksize: Number(given.blksize),
+      window: Number(given.window),
     }),
   ),
 );
