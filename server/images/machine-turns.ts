@@ -80,11 +80,10 @@ export class MachineTurns<D extends Download> {
     if (machine === undefined) return undefined;
     machine.waiting.delete(download);
     machine.stuck.delete(download);
-    if (machine.active !== download) return undefined;
-    machine.active = undefined;
-    const next = first(machine.waiting);
+    if (machine.active === download) machine.active = undefined;
+    const next = machine.active === undefined ? first(machine.waiting) : undefined;
     if (next !== undefined) return this.#begin(machine, next);
-    if (machine.stuck.size === 0) this.#machines.delete(download.machine);
+    if (machine.active === undefined && machine.stuck.size === 0) this.#machines.delete(download.machine);
     return undefined;
   }
 

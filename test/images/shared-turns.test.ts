@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { QUANTUM } from '../../server/images/machine-turns.js';
 import { SharedTurns } from '../../server/images/shared-turns.js';
 
 interface Named {
@@ -29,9 +30,14 @@ test('the last of a machine ends while another waits for its turn', () => {
 });
 
 test('whatever comes and goes, each is watched or waits, none twice, and a machine alone never waits (property)', () => {
-  const step = fc.record({ come: fc.boolean(), machine: fc.constantFrom('', 'a', 'b', 'c'), pick: fc.nat(20) });
+  const step = fc.record({
+    kind: fc.constantFrom('come', 'come', 'go', 'ready', 'ready', 'look'),
+    machine: fc.constantFrom('', 'a', 'b', 'c'),
+    pick: fc.nat(20),
+    bytes: fc.constantFrom(1, QUANTUM),
+  });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
       const turns = new SharedTurns<Named>();
       const all: Named[] = [];
       const watched = new Set<Named>();
@@ -41,22 +47,33 @@ test('whatever comes and goes, each is watched or waits, none twice, and a machi
           watched.add(one);
         }
       };
-      steps.forEach(({ come, machine, pick }, index) => {
-        const gone = all[pick % Math.max(all.length, 1)];
-        if (come || gone === undefined) {
-          const one = download(machine, `${index}`);
-          all.push(one);
-          const change = turns.add(one);
+      steps.forEach(({ kind, machine, pick, bytes }, index) => {
+        const one = all[pick % Math.max(all.length, 1)];
+        if (kind === 'come' || one === undefined) {
+          const fresh = download(machine, `${index}`);
+          all.push(fresh);
+          const change = turns.add(fresh);
           for (const other of change.rest) expect(watched.delete(other)).toBe(true);
           begin(change.begin);
-        } else {
-          all.splice(all.indexOf(gone), 1);
-          watched.delete(gone);
-          begin(turns.remove(gone));
+        } else if (kind === 'go') {
+          all.splice(all.indexOf(one), 1);
+          watched.delete(one);
+          begin(turns.remove(one));
+        } else if (kind === 'look') {
+          begin(turns.look());
+        } else if (watched.has(one)) {
+          const next = turns.ready(one);
+          if (next.kind === 'send') turns.sent(one, bytes);
+          else {
+            watched.delete(one);
+            if (next.begin !== undefined) begin([next.begin]);
+          }
         }
-        const machines = new Set(all.map((one) => one.machine).filter((name) => name !== ''));
-        for (const one of all) expect(turns.waits(one)).toBe(!watched.has(one));
-        for (const name of machines) expect(all.some((one) => one.machine === name && watched.has(one))).toBe(true);
+        const machines = new Set(all.map((other) => other.machine));
+        for (const other of all) expect(turns.waits(other)).toBe(!watched.has(other));
+        for (const name of machines)
+          expect(all.some((other) => other.machine === name && watched.has(other))).toBe(true);
+        machines.delete('');
         if (machines.size <= 1) expect(watched.size).toBe(all.length);
       });
     }),
