@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { adminToken, startApi, type TestApi } from '../support/api.js';
 
@@ -24,6 +25,43 @@ describe('who may come in', () => {
         error: { code: 'unauthorized', remedy: expect.stringContaining('admin.token') },
       });
     }
+  });
+
+  test('nothing of the API is answered without one, however its path is spelled', async () => {
+    const document = (await api.json('GET', '/api/v1/openapi.json')).body as { paths: Record<string, object> };
+    // As it stands in the request line: fetch would clean it up.
+    const status = (method: string, path: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        request(api.url, { method, path, agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        })
+          .once('error', reject)
+          .end();
+      });
+    let routes = 0;
+    for (const [path, methods] of Object.entries(document.paths)) {
+      const full = `/api/v1${path.replace(/^\/api\/v1/, '')}`.replace(/\{\w+\}/g, 'x');
+      for (const method of Object.keys(methods)) {
+        // Another process takes uploads: image-routes.test.ts has it.
+        if (full === '/api/v1/image-files') continue;
+        routes += 1;
+        expect(await status(method.toUpperCase(), full), `${method} ${full}`).toBe(401);
+      }
+    }
+    expect(routes).toBeGreaterThan(30);
+    const spellings = [
+      ['/API/v1/machines', '/api/V1/MACHINES', '/api/v1/machines/', '/api//v1/machines', '//api/v1/machines'],
+      ['/%61pi/v1/machines', '/api%2fv1%2fmachines', '/api/v1/./machines', '/agent/v1/../../api/v1/machines'],
+      ['/boot/../api/v1/machines', '/api/v1/events/stream?', '/api/v1/events/stream/', '/api/v1/tokens?x=/healthz'],
+      [
+        'http://localhost/api/v1/machines',
+        '/healthz/../api/v1/tokens',
+        '/api/v1/machines;.css',
+        '/.%2e/api/v1/machines',
+      ],
+    ].flat();
+    for (const path of spellings) expect([400, 401, 403, 404], path).toContain(await status('GET', path));
   });
 
   test('a token made through the API works until it is removed, and is shown once', async () => {

@@ -68,12 +68,13 @@ export class BootLab {
     this.#folder = folder;
   }
 
-  /** A lab of its own name with a running server. */
+  /** A lab of its own name with a running server. `more`: other keys of its configuration. */
   static async open(
     name: string,
     unknownMachines = 'localdisk',
     addresses?: { readonly cidr: string; readonly pool: string },
     mode: 'full' | 'proxy' = 'full',
+    more = '',
   ): Promise<BootLab> {
     const folder = mkdtempSync('/tmp/la-');
     const namespace = `la-${name}`;
@@ -82,7 +83,7 @@ export class BootLab {
       folder: `${folder}/lab`,
       program: compiledEntry('cli/anybios.js'),
       accelerator: chooseAccelerator(process.env.LAB_ACCEL ?? 'auto'),
-      config: labConfig(unknownMachines, addresses).replace('mode: full', `mode: ${mode}`),
+      config: labConfig(unknownMachines, addresses).replace('mode: full', `mode: ${mode}`) + more,
     });
     const boot = new BootLab(lab, namespace, folder);
     try {

@@ -29,6 +29,12 @@ test.each([
     'rootfs  3.0 MiB  1.0 MiB/s',
   ],
   [
+    'a usual terminal: a bar of what is left',
+    { label: 'rootfs sending', bytes: 4 * MIB, total: 8 * MIB, elapsedMs: 2000 },
+    72,
+    'rootfs sending  [#######--------]  4.0/8.0 MiB  50 %  2.0 MiB/s  ETA 2 s',
+  ],
+  [
     'narrow: no bar',
     { label: 'rootfs', bytes: 4 * MIB, total: 8 * MIB, elapsedMs: 2000 },
     50,
