@@ -45,6 +45,7 @@ export const OVERRIDABLE: Readonly<Record<string, Kind>> = {
   'tftp.transport': 'text',
   'tftp.perAddress': 'number',
   'jobs.expiry': 'text',
+  'jobs.changesAtOnce': 'number',
   files: 'text',
   unknownMachines: 'text',
 };

@@ -175,8 +175,11 @@ const downloads = strict({
   perSubnet: downloadsAtOnce.default(DOWNLOAD_LIMITS.perSubnet),
 });
 
-/** How long a job waits for a machine that cannot be reached. */
-const jobs = strict({ expiry: parsed(parseDuration, DURATION).default(3600) });
+/** How long a job waits for a machine that cannot be reached; how many machines change at once while they run. */
+const jobs = strict({
+  expiry: parsed(parseDuration, DURATION).default(3600),
+  changesAtOnce: whole(1, 100_000).default(32),
+});
 
 export const configSchema = strict({
   dataDir: folder.default('./data'),

@@ -30,8 +30,12 @@ export interface Config {
   /** Large downloads of machines at once. */
   readonly downloads: DownloadLimits;
   readonly tftp: TftpConfig;
-  /** How long a job waits for a machine that cannot be reached, in seconds. */
-  readonly jobs: { readonly expiry: number };
+  readonly jobs: {
+    /** How long a job waits for a machine that cannot be reached, in seconds. */
+    readonly expiry: number;
+    /** How many machines change at once while they run. */
+    readonly changesAtOnce: number;
+  };
   /** Folder of the site's own files, absolute; absent: there is none. */
   readonly filesDir?: string;
   readonly unknown: UnknownPolicy;

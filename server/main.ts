@@ -183,7 +183,12 @@ async function start(
     const { subnets, mode } = next.dhcp;
     await dhcp.configure({ subnets, mode }, () => {
       leases.configure(subnets);
-      core.configure({ subnets, unknown: next.unknown, downloads: next.downloads });
+      core.configure({
+        subnets,
+        unknown: next.unknown,
+        downloads: next.downloads,
+        changesAtOnce: next.jobs.changesAtOnce,
+      });
       current = { ...current, dhcp: next.dhcp, unknown: next.unknown, downloads: next.downloads, jobs: next.jobs };
     });
     return keysToRestartFor(config, next);

@@ -76,7 +76,7 @@ describe('a configuration', () => {
       },
       downloads: { atOnce: 100, perSubnet: 50 },
       tftp: { ports: 'two', transport: 'auto', perAddress: 64 },
-      jobs: { expiry: 3600 },
+      jobs: { expiry: 3600, changesAtOnce: 32 },
       filesDir: '/etc/anybios/files',
       unknown: { kind: 'localdisk' },
     });
@@ -90,7 +90,7 @@ describe('a configuration', () => {
       dhcp: { mode: 'observe', subnets: [] },
       downloads: { atOnce: 100, perSubnet: 50 },
       tftp: { ports: 'two', transport: 'auto', perAddress: 64 },
-      jobs: { expiry: 3600 },
+      jobs: { expiry: 3600, changesAtOnce: 32 },
       unknown: { kind: 'localdisk' },
     });
   });
@@ -392,6 +392,7 @@ describe('overrides', () => {
       'tftp.transport': 'dgram',
       'tftp.perAddress': '500',
       'jobs.expiry': '2h',
+      'jobs.changesAtOnce': '9',
       files: '/srv/f',
       unknownMachines: 'discover',
     };
@@ -434,7 +435,7 @@ describe('overrides', () => {
       },
       downloads: { atOnce: 20, perSubnet: 5 },
       tftp: { addresses: ['10.77.0.1', 'fd00::1'], ports: 'one', transport: 'dgram', perAddress: 500 },
-      jobs: { expiry: 7200 },
+      jobs: { expiry: 7200, changesAtOnce: 9 },
       filesDir: '/srv/f',
       unknown: { kind: 'discover' },
     });

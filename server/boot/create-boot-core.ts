@@ -10,7 +10,9 @@ import { Claims } from './claims.js';
 import { ControlDoors } from './control-doors.js';
 import { DownloadQueue } from './download-queue.js';
 import { Downloads } from './downloads.js';
+import { Drifts } from './drifts.js';
 import { type BootLog, EventLog } from './event-log.js';
+import { LiveChanges } from './live-changes.js';
 import { MachineReports } from './machine-reports.js';
 import type { NameSpaceDeps } from './name-space.js';
 import { Observations } from './observations.js';
@@ -29,6 +31,8 @@ export interface BootCoreOptions {
   readonly subnets: readonly Subnet[];
   readonly unknown: UnknownPolicy;
   readonly downloads?: DownloadLimits;
+  /** How many machines change at once while they run; default 32. */
+  readonly changesAtOnce?: number;
   /** Secret of this server, from which nonces and credentials are derived. */
   readonly key: string;
   readonly files: Omit<NameSpaceDeps, 'identity' | 'script'>;
@@ -61,6 +65,8 @@ export interface BootCore {
   readonly configure: (policy: SitePolicy) => void;
 }
 
+const CHANGES_AT_ONCE = 32;
+
 /** Wires the parts of the boot core; starts nothing (sessions.start() does). */
 export function createBootCore(options: BootCoreOptions): BootCore {
   const { store, snapshot, state, log, clock } = options;
@@ -83,7 +89,9 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   });
   const boot = new Boot({ ...common, downloadQueue, claims, events, renderProfile, files, neighbour });
   const claimants = new Claimants(common);
-  const systems = new SystemReports({ ...common, claims, claimants, renewLease: options.renewLease });
+  const drifts = new Drifts({ ...common, renderText: options.renderText });
+  const changes = new LiveChanges({ ...common, drifts, atOnce: options.changesAtOnce ?? CHANGES_AT_ONCE });
+  const systems = new SystemReports({ ...common, changes, claims, claimants, renewLease: options.renewLease });
   const where = { neighbour, leaseAddress };
   const reports = new MachineReports({ ...common, ...where, downloadQueue, claims, claimants, events, systems });
   const definitions = new SystemDefinitions(claimants, planner, options.renderText);
@@ -93,6 +101,8 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     ...common,
     boot,
     events,
+    drifts,
+    changes,
     renderProfile: options.renderProfile,
     leaseAddress,
     serverStartedAt: clock(),
@@ -111,6 +121,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     events,
     configure: (policy) => {
       planner.configure(policy);
+      if (policy.changesAtOnce !== undefined) changes.configure(policy.changesAtOnce);
       if (policy.downloads !== undefined) downloadQueue.configure(policy.downloads);
     },
   };

@@ -2,7 +2,7 @@ import { chosenOptions, optionName, optionText } from '../decide/options.js';
 import { archKey, archOf } from '../domain/arch.js';
 import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
-import type { Machine, Observed } from '../domain/machine.js';
+import type { Drift, Machine, Observed } from '../domain/machine.js';
 import type { Subnet } from '../domain/site.js';
 import type { Boot } from './boot.js';
 import type { DhcpFacts } from './contract.js';
@@ -29,6 +29,23 @@ interface ExplainLine {
 export interface Explanation {
   readonly machine: string;
   readonly lines: readonly ExplainLine[];
+}
+
+/** What ends a difference, for people. */
+const ENDS: Readonly<Record<Drift['ends'], string>> = {
+  live: 'it changes while it runs',
+  reboot: 'needs a reboot',
+  job: 'waits for a job of yours',
+  wait: 'waits',
+};
+
+/** How the machine differs from that now. */
+export function driftLines(drift: readonly Drift[]): readonly ExplainLine[] {
+  return drift.map(({ what, system, reason, ends }) => ({
+    what: 'differs now',
+    value: system === undefined ? what : `${system}: ${what}`,
+    why: `${reason}; ${ENDS[ends]}`,
+  }));
 }
 
 /** Whom the lines are about. */

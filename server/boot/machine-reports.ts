@@ -1,5 +1,6 @@
 import { parseChoice } from '../decide/boot-menu.js';
 import { PART_FILES } from '../decide/boot-plan.js';
+import { bootedAs } from '../decide/booted-as.js';
 import { HEARTBEAT_SECONDS } from '../decide/machine-status.js';
 import type { BootSession, BootStage, Claim } from '../domain/boot-session.js';
 import { AnybiosError, invalid } from '../domain/errors.js';
@@ -97,11 +98,13 @@ export class MachineReports {
     // Where another server gives the addresses, the OS may get another one than the firmware; the claim proves that it is ours.
     const moved = session.dhcpMode === 'proxy' ? { address } : {};
     const { images } = plan;
+    const booted = bootedAs(planner.assignment(claim.mac, machine), plan);
     const claimed = sessions.step(session, {
       stage: 'stage1',
       claimedAt: this.#deps.clock(),
       ...(choice === undefined ? {} : { choice }),
       images,
+      booted,
       ...moved,
     });
     if (!result.repeated)

@@ -1,6 +1,7 @@
 import { type Assignment, decideAssignment } from '../decide/assignment.js';
 import { type BootPlan, decideBootPlan } from '../decide/boot-plan.js';
 import type { BootChoice } from '../domain/boot-session.js';
+import type { DesiredState } from '../domain/desired.js';
 import type { DownloadLimits } from '../domain/download-limits.js';
 import { contains, type Ipv4 } from '../domain/ipv4.js';
 import { type Mac, macDashed } from '../domain/mac.js';
@@ -13,10 +14,15 @@ export interface SitePolicy {
   readonly subnets: readonly Subnet[];
   readonly unknown: UnknownPolicy;
   readonly downloads?: DownloadLimits;
+  /** How many machines change at once while they run. */
+  readonly changesAtOnce?: number;
 }
 
+/** What plans are made of, besides the site. */
+export type PlannedFrom = Pick<State, 'roles' | 'systems' | 'profiles' | 'image' | 'damaged' | 'revision'>;
+
 export interface PlannerOptions extends SitePolicy {
-  readonly state: State;
+  readonly state: PlannedFrom;
   readonly identity: ServerIdentity;
 }
 
@@ -36,6 +42,22 @@ export class Planner {
   /** Grows with every change of what plans are made of, but for the machine's own session and address. */
   get revision(): number {
     return this.#options.state.revision + this.#configured;
+  }
+
+  /** The same site with other roles and systems: what would be planned after a change, or was before it. */
+  over({ roles, systems }: Pick<DesiredState, 'roles' | 'systems'>): Planner {
+    const { state } = this.#options;
+    return new Planner({
+      ...this.#options,
+      state: {
+        roles: new Map(roles.map((role) => [role.name, role])),
+        systems: new Map(systems.map((system) => [system.name, system])),
+        profiles: state.profiles,
+        image: (reference) => state.image(reference),
+        damaged: state.damaged,
+        revision: state.revision,
+      },
+    });
   }
 
   /** Holds from the next question on; all of it or nothing. */

@@ -65,6 +65,12 @@ export class Sessions {
     return session?.closedAt === undefined ? session : undefined;
   }
 
+  /** The newest boot that its stage 1 has claimed: what it runs, whatever asked DHCP with its MAC since. */
+  running(key: string): BootSession | undefined {
+    const newest = this.of(key);
+    return newest?.claimedAt === undefined ? this.#replaced.get(key) : newest;
+  }
+
   /** The session with this id if it is the newest of its machine, or one before it that opening a newer one did not revoke. */
   claimed(key: string, id: string): BootSession | undefined {
     return [this.of(key), this.#replaced.get(key), this.#promised.get(key)].find((session) => session?.id === id);

@@ -1,10 +1,16 @@
+import type { BootPlan } from '../decide/boot-plan.js';
+import type { BootableSystem } from '../decide/system-plan.js';
 import type { Claim } from '../domain/boot-session.js';
 import { notFound } from '../domain/errors.js';
 import type { FileData } from '../domain/file-data.js';
-import { formatIpv4 } from '../domain/ipv4.js';
+import { formatIpv4, type Ipv4 } from '../domain/ipv4.js';
+import type { Mac } from '../domain/mac.js';
+import type { Machine } from '../domain/machine.js';
+import type { ServerIdentity } from '../domain/site.js';
 import type { Claimants } from './claimants.js';
 import type { AnswerLines } from './machine-lines.js';
 import type { Planner } from './planner.js';
+import { systemDigest } from './system-digest.js';
 import { systemLines } from './system-lines.js';
 
 export interface RenderedFile {
@@ -15,6 +21,52 @@ export interface RenderedFile {
 
 /** Renders one file of a system; throws `invalid`. */
 export type RenderText = (name: string, template: string, data: object) => string;
+
+/** For whom a system is defined. */
+export interface DefinitionFor {
+  readonly machine: Machine | undefined;
+  readonly mac: Mac;
+  /** The one it has in this boot. */
+  readonly address: Ipv4 | undefined;
+  readonly server: ServerIdentity;
+  readonly renderText: RenderText;
+}
+
+/** A system as one machine is told it. */
+export interface DefinedSystem {
+  readonly lines: AnswerLines;
+  readonly files: readonly RenderedFile[];
+  /** Changes with lines and files (boot/system-digest.ts). */
+  readonly digest: string;
+}
+
+/** Throws `invalid` for a template that cannot be rendered for this machine. */
+export function defineSystem(
+  planned: BootableSystem,
+  params: Extract<BootPlan, { kind: 'boot' }>['params'],
+  { machine, mac, address, server, renderText }: DefinitionFor,
+): DefinedSystem {
+  const { system } = planned;
+  const data: FileData = {
+    machine: {
+      name: machine?.name ?? mac,
+      mac,
+      macs: [...(machine?.macs ?? [mac])],
+      address: address === undefined ? '' : formatIpv4(address),
+      labels: { ...machine?.labels },
+    },
+    role: { name: machine?.role ?? '' },
+    system: { name: system.name },
+    params: { ...params },
+    server: { url: server.url, address: formatIpv4(server.address) },
+  };
+  const files = Object.entries(system.files).map(([path, text]) => ({
+    path,
+    text: renderText(`systems[${system.name}].files[${path}]`, text, data),
+  }));
+  const lines = systemLines(planned, machine?.disks);
+  return { lines, files, digest: systemDigest(system, lines, files) };
+}
 
 /** What the live OS is told of the systems that its machine's role names. */
 export class SystemDefinitions {
@@ -28,46 +80,45 @@ export class SystemDefinitions {
     this.#renderText = renderText;
   }
 
-  /** What the live OS needs to start one of its systems. Throws `not_found` for a system that is not this machine's. */
-  system(claim: Claim, name: string): AnswerLines {
-    return systemLines(this.#bootable(claim, name), this.#claimants.machineOf(claim)?.disks);
+  /** The systems that this machine shall run now, in start order, each with its digest. */
+  list(claim: Claim): AnswerLines {
+    const plan = this.#plan(claim);
+    return plan.systems.map((planned) => [
+      'system',
+      `${planned.system.name} ${this.#define(claim, planned, plan.params).digest}`,
+    ]);
   }
 
-  /** The systems that this machine shall run now, in start order. */
-  names(claim: Claim): readonly string[] {
-    const plan = this.#claimants.planOf(claim, this.#claimants.sessionOf(claim));
-    return plan.systems.map(({ system }) => system.name);
+  /** What the live OS needs to start one of its systems. Throws `not_found` for a system that is not this machine's. */
+  system(claim: Claim, name: string): AnswerLines {
+    const { lines, digest } = this.#defined(claim, name);
+    return [...lines, ['digest', digest]];
   }
 
   /** The files of a system, rendered for this machine. */
   systemFiles(claim: Claim, name: string): readonly RenderedFile[] {
-    const { system, params } = this.#bootable(claim, name);
-    const machine = this.#claimants.machineOf(claim);
-    const session = this.#claimants.sessionOf(claim);
-    const data: FileData = {
-      machine: {
-        name: machine?.name ?? claim.mac,
-        mac: claim.mac,
-        macs: [...(machine?.macs ?? [claim.mac])],
-        address: session.address === undefined ? '' : formatIpv4(session.address),
-        labels: { ...machine?.labels },
-      },
-      role: { name: machine?.role ?? '' },
-      system: { name: system.name },
-      params: { ...params },
-      server: { url: this.#planner.identity.url, address: formatIpv4(this.#planner.identity.address) },
-    };
-    return Object.entries(system.files).map(([path, text]) => ({
-      path,
-      text: this.#renderText(`systems[${name}].files[${path}]`, text, data),
-    }));
+    return this.#defined(claim, name).files;
   }
 
-  #bootable(claim: Claim, name: string) {
-    const plan = this.#claimants.planOf(claim, this.#claimants.sessionOf(claim));
+  #defined(claim: Claim, name: string): DefinedSystem {
+    const plan = this.#plan(claim);
     const found = plan.systems.find((s) => s.system.name === name);
     if (found === undefined) throw notFound(`system ${name} is not assigned to this machine`, { field: 'system' });
     this.#claimants.loads(claim, plan);
-    return { ...found, params: plan.params };
+    return this.#define(claim, found, plan.params);
+  }
+
+  #plan(claim: Claim): Extract<BootPlan, { kind: 'boot' }> {
+    return this.#claimants.planOf(claim, this.#claimants.sessionOf(claim));
+  }
+
+  #define(claim: Claim, planned: BootableSystem, params: Readonly<Record<string, string>>): DefinedSystem {
+    return defineSystem(planned, params, {
+      machine: this.#claimants.machineOf(claim),
+      mac: claim.mac,
+      address: this.#claimants.sessionOf(claim).address,
+      server: this.#planner.identity,
+      renderText: this.#renderText,
+    });
   }
 }

@@ -6,6 +6,7 @@ import { REPORTED_SYSTEM_STATES, type SystemState } from '../domain/system.js';
 import type { State } from '../state/state.js';
 import type { Claimants } from './claimants.js';
 import type { Claims } from './claims.js';
+import type { LiveChanges } from './live-changes.js';
 import { type AnswerLines, count, type Lines, one, TEXT_LIMIT, WORD, word } from './machine-lines.js';
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
@@ -18,11 +19,14 @@ export interface SystemReportsDeps {
   readonly claims: Claims;
   readonly claimants: Claimants;
   readonly planner: Planner;
+  readonly changes: LiveChanges;
   readonly clock: () => number;
   /** Extends the lease of a machine that keeps its address statically. */
   readonly renewLease: (mac: Mac) => Promise<void>;
 }
 
+/** `DEFINITION.IMAGES.LIMITS`. */
+const DIGEST = /^[0-9a-f]{16}\.[0-9a-f]{16}\.[0-9a-f]{16}$/;
 /** As many as a role may name. */
 const SYSTEMS_LIMIT = 64;
 const isSystemState = (word: string | undefined): word is SystemState =>
@@ -44,7 +48,7 @@ export class SystemReports {
     const named = lines.get('system') ?? [];
     if (named.length > SYSTEMS_LIMIT) throw invalid(`${named.length} systems are too many`, { field: 'system' });
     const systems = named.map((line): ObservedSystem => {
-      const [name = '', state, restarts] = line.split(' ');
+      const [name = '', state, restarts, digest] = line.split(' ');
       if (!WORD.test(name)) throw invalid('a name of a system does not fit', { field: 'system' });
       if (!isSystemState(state))
         throw invalid(`"${state ?? ''}" is not a system state`, {
@@ -52,8 +56,15 @@ export class SystemReports {
           remedy: `one of ${REPORTED_SYSTEM_STATES.join(', ')}`,
         });
       const message = before?.systems.find((s) => s.name === name)?.message;
-      return { name, state, restarts: count(restarts, 'system'), ...(message === undefined ? {} : { message }) };
+      return {
+        name,
+        state,
+        restarts: count(restarts, 'system'),
+        ...(message === undefined ? {} : { message }),
+        ...(digest !== undefined && DIGEST.test(digest) ? { digest } : {}),
+      };
     });
+    const leftOut = (lines.get('left-out') ?? []).filter((name) => WORD.test(name)).slice(0, SYSTEMS_LIMIT);
     const changed = JSON.stringify(systems) !== JSON.stringify(before?.systems ?? []);
     const memory = Object.fromEntries(
       ['memory-total-bytes', 'memory-available-bytes', 'uptime-ms']
@@ -65,6 +76,7 @@ export class SystemReports {
       claim.mac,
       {
         systems,
+        leftOut: leftOut.length === 0 ? undefined : leftOut,
         heartbeatAt: clock(),
         upSince: before?.upSince ?? clock(),
         inventory: { ...before?.inventory, ...memory },
@@ -74,7 +86,8 @@ export class SystemReports {
     await renewLease(claim.mac);
     const open = sessions.openOf(key);
     if (open !== undefined && open.id === claim.session) this.succeedWhenAllRun(open);
-    return [['action', 'none']];
+    const { changes, claimants } = this.#deps;
+    return [['action', changes.action(claimants.machineOf(claim), claimants.sessionIfAny(claim))]];
   }
 
   systemState(session: BootSession, claim: Claim, lines: Lines): void {
@@ -89,7 +102,14 @@ export class SystemReports {
     const message = lines.get('message')?.[0]?.slice(0, TEXT_LIMIT);
     const restarts = count(lines.get('restarts')?.[0], 'restarts');
     const before = observations.get(session.key)?.systems ?? [];
-    const entry: ObservedSystem = { name, state, restarts, ...(message === undefined ? {} : { message }) };
+    const digest = before.find((s) => s.name === name)?.digest;
+    const entry: ObservedSystem = {
+      name,
+      state,
+      restarts,
+      ...(message === undefined ? {} : { message }),
+      ...(digest === undefined ? {} : { digest }),
+    };
     const systems = [...before.filter((s) => s.name !== name), entry];
     if (systems.length > SYSTEMS_LIMIT) throw invalid(`${systems.length} systems are too many`, { field: 'system' });
     observations.update(session.key, claim.mac, { systems });

@@ -1,19 +1,23 @@
 import type { Assignment } from '../decide/assignment.js';
 import { machineStatus } from '../decide/machine-status.js';
 import type { BootSession } from '../domain/boot-session.js';
-import type { Change } from '../domain/desired.js';
+import type { Change, DesiredState } from '../domain/desired.js';
 import { conflict, invalid, notFound } from '../domain/errors.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import { type Mac, parseMac } from '../domain/mac.js';
-import type { Machine, MachineStatus, Observed, ObservedSystem } from '../domain/machine.js';
+import type { Drift, Machine, MachineStatus, Observed, ObservedSystem } from '../domain/machine.js';
 import type { State } from '../state/state.js';
+import type { Desired, Drifts, MachineEffects } from './drifts.js';
 import type { EventLog } from './event-log.js';
-import { type ExplainDeps, type Explanation, explainMachine } from './explain.js';
+import { driftLines, type ExplainDeps, type Explanation, explainMachine } from './explain.js';
+import type { LiveChanges } from './live-changes.js';
 import { type RenderProfile, type ScriptLoader, scriptData } from './scripts.js';
 
 export interface ViewsDeps extends ExplainDeps {
   readonly state: State;
   readonly events: EventLog;
+  readonly drifts: Drifts;
+  readonly changes: LiveChanges;
   readonly renderProfile: RenderProfile;
   readonly clock: () => number;
   readonly serverStartedAt: number;
@@ -32,6 +36,11 @@ export interface MachineView {
   readonly address?: Ipv4;
   /** The newest boot session. */
   readonly session?: BootSession;
+  /** Absent: no role. */
+  readonly desired?: Desired;
+  readonly drift: readonly Drift[];
+  /** It has been told to change while it runs, and is not done. */
+  readonly changing: boolean;
   /** Assigned systems and what the machine reported of them; `unknown` when the machine is lost. */
   readonly systems: readonly ObservedSystem[];
 }
@@ -51,16 +60,20 @@ export class Views {
   }
 
   machineView(key: string): MachineView | undefined {
-    const { state, sessions, leaseAddress, clock, serverStartedAt } = this.#deps;
+    const { state, sessions, leaseAddress } = this.#deps;
     const machine = state.machines.get(key);
     const observed = state.observed.get(key);
     if (machine === undefined && observed === undefined) return undefined;
     const session = sessions.of(key);
-    const status = machineStatus({ known: machine !== undefined, observed, session, now: clock(), serverStartedAt });
+    const status = this.#statusOf(key);
     const mac = observed?.mac ?? machine?.macs[0];
     const address = (mac === undefined ? undefined : leaseAddress(mac)) ?? session?.address;
+    const desired = this.#deps.drifts.desired(machine);
     return {
       key,
+      ...(desired === undefined ? {} : { desired }),
+      drift: machine === undefined ? [] : this.#deps.drifts.of(machine, status),
+      changing: this.#deps.changes.changing(key),
       ...(machine === undefined ? {} : { machine }),
       ...(observed === undefined ? {} : { observed }),
       status,
@@ -72,7 +85,18 @@ export class Views {
 
   /** What this machine would be given now, firmware by firmware, and why each value. Throws `not_found`. */
   explain(key: string): Explanation {
-    return { machine: key, lines: explainMachine(this.#deps, key, this.#find(key)) };
+    const found = this.#find(key);
+    const { machine } = found;
+    const drift = machine === undefined ? [] : this.#deps.drifts.of(machine, this.#statusOf(key));
+    return { machine: key, lines: [...explainMachine(this.#deps, key, found), ...driftLines(drift)] };
+  }
+
+  /** What changes of the desired state do to the machines that run now. */
+  effects(before: DesiredState, after: DesiredState, changes: readonly Change[]): Promise<readonly MachineEffects[]> {
+    return this.#deps.drifts.effects(before, after, changes, (name) => {
+      const status = this.#statusOf(name);
+      return status === 'up' || status === 'unmanaged';
+    });
   }
 
   /** The script for people: no nonce, no session. Throws `not_found`, or `invalid` with the reason it cannot be rendered. */
@@ -117,6 +141,7 @@ export class Views {
           await observations.rename(change.name, seen.mac);
           sessions.rename(change.name, seen.mac, undefined);
         }
+        this.#deps.drifts.forget(change.name);
       }
       const past = { add: 'added', change: 'changed', remove: 'removed' }[change.action];
       events.record({
@@ -159,6 +184,13 @@ export class Views {
     if (mac === undefined)
       throw notFound(`there is no machine ${key}`, { field: 'machine', remedy: 'anybios machine list' });
     return { machine: machine ?? state.machineByMac(mac), mac };
+  }
+
+  #statusOf(key: string): MachineStatus {
+    const { state, sessions, clock, serverStartedAt } = this.#deps;
+    const observed = state.observed.get(key);
+    const session = sessions.of(key);
+    return machineStatus({ known: state.machines.has(key), observed, session, now: clock(), serverStartedAt });
   }
 
   #systemsOf(

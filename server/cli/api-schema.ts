@@ -35,6 +35,15 @@ export const bootSchema = z.object({
 });
 export type Boot = z.output<typeof bootSchema>;
 
+export const driftSchema = z.object({
+  what: z.string(),
+  system: z.string().optional(),
+  reason: z.string(),
+  ends: z.string(),
+  remedy: z.string(),
+});
+export type DriftAnswer = z.output<typeof driftSchema>;
+
 export const machineSchema = z.object({
   name: z.string(),
   known: z.boolean(),
@@ -48,6 +57,11 @@ export const machineSchema = z.object({
   systems: z.array(
     z.object({ name: z.string(), state: z.string(), restarts: z.number(), message: z.string().optional() }),
   ),
+  desired: z
+    .object({ role: z.string(), profile: z.string(), mode: z.string(), systems: z.array(z.string()) })
+    .optional(),
+  drift: z.array(driftSchema),
+  changing: z.boolean(),
 });
 export type MachineAnswer = z.output<typeof machineSchema>;
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from './cli.js';
+import { effectLines } from './effect-lines.js';
 import { withExamples } from './examples.js';
 import { addSiteFileOptions, changeLines, type SiteFileOptions, sendSiteFile } from './site-file.js';
 
@@ -9,10 +10,14 @@ export function registerApply(program: Command, cli: Cli): void {
     .command('apply')
     .description('make the site what a file says: adds and changes, removes only with --prune')
     .action(async (options: SiteFileOptions & { readonly dryRun?: boolean }) => {
-      const { answer, changes } = await sendSiteFile(cli, options, options.dryRun === true);
+      const { answer, changes, machines } = await sendSiteFile(cli, options, options.dryRun === true);
       const count = `${changes.length} change${changes.length === 1 ? '' : 's'}`;
       const sum = options.dryRun === true ? `${count} would be made` : `${count} made`;
-      cli.print(answer, () => (changes.length === 0 ? ['nothing to change'] : [...changeLines(cli, changes), sum]));
+      cli.print(answer, () =>
+        changes.length === 0
+          ? ['nothing to change']
+          : [...changeLines(cli, changes), sum, ...effectLines(cli, machines)],
+      );
     });
   withExamples(addSiteFileOptions(apply).option('--dry-run', 'only say what would change'), [
     ['the site', 'apply -f site.yaml'],

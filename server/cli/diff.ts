@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from './cli.js';
+import { effectLines } from './effect-lines.js';
 import { withExamples } from './examples.js';
 import { EXIT } from './failure.js';
 import { addSiteFileOptions, changeLines, type SiteFileOptions, sendSiteFile } from './site-file.js';
@@ -10,9 +11,9 @@ export function registerDiff(program: Command, cli: Cli): void {
     .command('diff')
     .description('show what "apply" would change; exit code 1 if anything, 0 if nothing')
     .action(async (options: SiteFileOptions) => {
-      const { answer, changes } = await sendSiteFile(cli, options, true);
+      const { answer, changes, machines } = await sendSiteFile(cli, options, true);
       if (changes.length > 0) cli.exitCode = EXIT.failed;
-      cli.print(answer, () => changeLines(cli, changes));
+      cli.print(answer, () => [...changeLines(cli, changes), ...effectLines(cli, machines)]);
     });
   withExamples(addSiteFileOptions(diff), [['before applying', 'diff -f site.yaml']]);
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { invalid } from '../domain/errors.js';
 import { type MachineAnswer, machineSchema, readAnswer } from './api-schema.js';
 import type { Cli } from './cli.js';
+import { driftLines } from './drift-lines.js';
 import { withExamples } from './examples.js';
 import { progressText } from './live-view.js';
 import { openConsole } from './machine-console.js';
@@ -72,7 +73,7 @@ export function registerMachine(program: Command, cli: Cli): void {
   withExamples(
     machine
       .command('assign')
-      .description('give a machine a role; it takes effect at its next boot')
+      .description('give a machine a role; a running one changes its systems, or says why it needs a reboot')
       .argument('<machine>', 'name of the machine')
       .argument('[role]', 'name of the role')
       .option('--none', 'take its role away')
@@ -82,7 +83,10 @@ export function registerMachine(program: Command, cli: Cli): void {
         }
         const api = await cli.connect();
         const answer = await api.request('PATCH', at(name), { json: { role: role ?? null } });
-        cli.print(answer, () => [role === undefined ? `${name} has no role now` : `${name} has the role ${role} now`]);
+        cli.print(answer, () => [
+          role === undefined ? `${name} has no role now` : `${name} has the role ${role} now`,
+          ...driftLines(cli, readAnswer(machineSchema, answer, 'machine')),
+        ]);
       }),
     [
       ['a role', 'machine assign node1 web'],
@@ -156,7 +160,14 @@ function bootWord({ boot }: MachineAnswer): string {
 function showLines(cli: Cli, answer: unknown): readonly string[] {
   const machine = readAnswer(machineSchema, answer, 'machine');
   // Desired and observed values by the API's own names, so that what is read here can be written in a site file.
-  const { boot: _boot, systems: _systems, ...rest } = answer as Record<string, unknown>;
+  const {
+    boot: _boot,
+    systems: _systems,
+    desired: _desired,
+    drift: _drift,
+    changing: _changing,
+    ...rest
+  } = answer as Record<string, unknown>;
   const lines = [...fieldLines(describeFields(rest))];
   const { boot, systems } = machine;
   if (boot !== undefined) {
@@ -177,11 +188,13 @@ function showLines(cli: Cli, answer: unknown): readonly string[] {
     );
   }
   if (systems.length > 0) {
+    const desired = new Set(machine.desired?.systems);
     lines.push(
       '',
       ...tableLines(
         [
           { title: 'SYSTEM', value: (row) => row.name },
+          { title: 'DESIRED', value: (row) => (desired.has(row.name) ? 'running' : 'none') },
           { title: 'STATE', value: (row) => row.state, paint: (cell, row) => paintState(cli.style, row.state, cell) },
           { title: 'RESTARTS', value: (row) => String(row.restarts), right: true },
           { title: 'MESSAGE', value: (row) => row.message ?? '', elastic: true },
@@ -191,5 +204,6 @@ function showLines(cli: Cli, answer: unknown): readonly string[] {
       ),
     );
   }
-  return lines;
+  const differences = driftLines(cli, machine);
+  return differences.length === 0 ? lines : [...lines, '', ...differences];
 }

@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { AnybiosError } from '../domain/errors.js';
-import { readAnswer } from './api-schema.js';
+import { driftSchema, readAnswer } from './api-schema.js';
 import type { Cli } from './cli.js';
 import { readTextFile } from './files.js';
 
 /** What `POST /apply` answers (its `text` says the same as `changes`). */
 const applySchema = z.object({
+  machines: z.array(z.object({ name: z.string(), effects: z.array(driftSchema) })),
   changes: z.array(z.object({ kind: z.string(), action: z.string(), name: z.string(), fields: z.array(z.string()) })),
 });
-type Change = z.output<typeof applySchema>['changes'][number];
+type Applied = z.output<typeof applySchema>;
+type Change = Applied['changes'][number];
 
 export interface SiteFileOptions {
   readonly file: string;
@@ -28,13 +30,13 @@ export async function sendSiteFile(
   cli: Cli,
   options: SiteFileOptions,
   dryRun: boolean,
-): Promise<{ readonly answer: unknown; readonly changes: readonly Change[] }> {
+): Promise<Applied & { readonly answer: unknown }> {
   const yaml = await readTextFile(options.file, '--file', cli.io.stdin);
   const api = await cli.connect();
   try {
     const query = { dryRun: dryRun || undefined, prune: options.prune };
     const answer = await api.request('POST', '/apply', { query, yaml });
-    return { answer, changes: readAnswer(applySchema, answer, 'apply').changes };
+    return { answer, ...readAnswer(applySchema, answer, 'apply') };
   } catch (error) {
     throw error instanceof AnybiosError ? withFileName(error, options.file) : error;
   }

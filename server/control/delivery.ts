@@ -19,9 +19,12 @@ export interface DeliveryDeps {
   readonly done: (machine: string) => void;
 }
 
-/** A machine that has missed four heartbeats may well be off: it must not hold up those that answer. */
-const SUSPECT_MS = 40_000;
+/** A machine that has missed two heartbeats may well be off: it must not hold up those that answer. */
+const SUSPECT_MS = 25_000;
 const SUSPECT_CONNECTIONS = 8;
+/** Nor may one that was cut off just now. Who has not let us in by then, while others wait, is tried again as a suspect. */
+const HURRY_MS = 3000;
+const SUSPECT_AGAIN_MS = 60_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** A job that takes longer gives its connection to those who wait, and asks for its result later. */
 const TURN_MS = 5000;
@@ -32,6 +35,8 @@ export class Delivery {
   readonly #slots: ConnectionSlots;
   readonly #suspects: ConnectionSlots;
   readonly #resizing = new Set<OpenJob>();
+  /** When a machine did not let us in within HURRY_MS. */
+  readonly #slow = new Map<string, number>();
   readonly #busy = new Set<Promise<void>>();
   #closed = false;
 
@@ -90,16 +95,18 @@ export class Delivery {
   }
 
   async #run(open: OpenJob): Promise<void> {
-    const { clock, heardAt, doorOf } = this.#deps;
+    const { clock } = this.#deps;
     const { job } = open;
     const group = job.batch ?? `by ${job.by}`;
-    const suspect = clock() - Math.max(heardAt(job.machine) ?? 0, doorOf(job.machine)?.registeredAt ?? 0) > SUSPECT_MS;
-    const letSuspect = suspect ? await this.#suspects.take(group) : undefined;
+    const heard = (): number => this.#heardAt(job.machine);
+    const suspect = this.#isSuspect(job.machine);
+    const letSuspect = suspect ? await this.#suspects.take(group, heard) : undefined;
     try {
-      const release = await this.#slots.take(group);
+      // Heard last, served first: when a row of racks lost its power, its machines are soon behind all others.
+      const release = await this.#slots.take(group, heard);
       if (release === undefined) return;
       try {
-        await this.#connect(open);
+        await this.#connect(open, suspect);
       } catch (error) {
         // Of this server, not of the machine: no room for the file of its host key, no more processes.
         const reason = error instanceof Error ? error.message : String(error);
@@ -113,7 +120,20 @@ export class Delivery {
     }
   }
 
-  async #connect(open: OpenJob): Promise<void> {
+  /** When its live OS was heard last, or has registered. */
+  #heardAt(machine: string): number {
+    return Math.max(this.#deps.heardAt(machine) ?? 0, this.#deps.doorOf(machine)?.registeredAt ?? 0);
+  }
+
+  #isSuspect(machine: string): boolean {
+    const now = this.#deps.clock();
+    const slowAt = this.#slow.get(machine);
+    if (slowAt !== undefined && now - slowAt < SUSPECT_AGAIN_MS) return true;
+    this.#slow.delete(machine);
+    return now - this.#heardAt(machine) > SUSPECT_MS;
+  }
+
+  async #connect(open: OpenJob, suspect: boolean): Promise<void> {
     const { ssh, clock, doorOf, step } = this.#deps;
     // It waited for its turn: all may be different now.
     const door = doorOf(open.job.machine);
@@ -123,6 +143,8 @@ export class Delivery {
     if (open.job.session === undefined) await step(open, { kind: 'sending', at: clock(), session: door.session });
     // The machine tells all of it again when it is asked again.
     let known = open.output.total;
+    let entered = false;
+    let hurried = false;
     const session = await ssh.open(door, {
       ...whatToAsk(open),
       onOutput: (chunk) => {
@@ -130,17 +152,29 @@ export class Delivery {
         known -= skip;
         if (skip < chunk.length) open.output.append(chunk.subarray(skip));
       },
-      onEntered: () => void step(open, { kind: 'entered', at: clock() }),
+      onEntered: () => {
+        entered = true;
+        this.#slow.delete(open.job.machine);
+        void step(open, { kind: 'entered', at: clock() });
+      },
     });
+    const hurry = setInterval(() => {
+      if (entered || suspect || this.#slots.waiting === 0 || lastsWithItsConnection(open.job)) return;
+      hurried = true;
+      this.#slow.set(open.job.machine, clock());
+      session.close();
+    }, HURRY_MS);
     open.connection = session;
     if (open.job.kind !== 'console') session.endInput();
     const turn = new AbortController();
     const gaveWay = this.#giveWay(open, session, turn.signal);
     if (lastsWithItsConnection(open.job)) open.output.onSlow = (slow) => (slow ? session.pause() : session.resume());
     const end = await session.ended;
+    clearInterval(hurry);
     turn.abort();
     if (this.#closed) return;
-    await this.#conclude(open, end, await gaveWay);
+    const reason = hurried && !end.entered ? 'it did not let us in at once, and others waited' : end.reason;
+    await this.#conclude(open, { ...end, reason }, await gaveWay);
   }
 
   async #conclude(open: OpenJob, end: Awaited<SshSession['ended']>, gaveWay: boolean): Promise<void> {

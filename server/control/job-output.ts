@@ -1,3 +1,17 @@
+/** Text of the output that is kept in the store. */
+export const KEPT_OUTPUT = 64 * 1024;
+
+/** What is kept of an output in the store: cut at a letter, not in the middle of one. */
+export function keptText(text: string): string {
+  const bytes = Buffer.from(text);
+  return bytes.length <= KEPT_OUTPUT
+    ? text
+    : bytes
+        .subarray(0, KEPT_OUTPUT)
+        .toString('utf8')
+        .replace(/\ufffd$/, '');
+}
+
 /** Who reads the output of a job while it comes. */
 export interface OutputReader {
   /** False = it cannot take more now: `drained` follows. */

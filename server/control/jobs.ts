@@ -1,16 +1,17 @@
-import { type JobWish, jobOrder, sameOrder } from '../decide/job-order.js';
+import type { JobWish } from '../decide/job-order.js';
 import { type JobEvent, lastsWithItsConnection, type MachineSigns, stepJob } from '../decide/job-step.js';
 import type { ControlDoor } from '../domain/control-door.js';
-import { conflict, notFound, unavailable } from '../domain/errors.js';
+import { conflict, notFound } from '../domain/errors.js';
 import type { NewEvent } from '../domain/event.js';
 import { isOpen, type Job } from '../domain/job.js';
 import type { JobFilter, Store } from '../domain/ports.js';
 import type { State } from '../state/state.js';
 import { Delivery } from './delivery.js';
 import { jobEvent } from './job-event.js';
-import type { OutputReader } from './job-output.js';
-import { type OpenJob, OpenJobs, openJob, type Terminal } from './open-job.js';
+import { KEPT_OUTPUT, keptText, type OutputReader } from './job-output.js';
+import { type OpenJob, OpenJobs, openJob } from './open-job.js';
 import type { SshClient } from './ssh-session.js';
+import { type Submission, Submissions } from './submissions.js';
 
 export interface JobsDeps {
   readonly store: Pick<Store, 'saveJobs' | 'jobs' | 'job'>;
@@ -30,22 +31,9 @@ export interface JobsDeps {
   readonly connections?: number;
 }
 
-export interface Submission {
-  /** Transaction id of the client; made when absent. */
-  readonly id?: string | undefined;
-  readonly batch?: string | undefined;
-  readonly expirySeconds?: number | undefined;
-  readonly terminal?: Terminal | undefined;
-  readonly by: string;
-}
-
 const LOOK_MS = 1000;
 /** A connection whose other end is gone is not held for ever: nobody has listened for so long. */
 const UNHEARD_MS = 30_000;
-/** Consoles and followed logs at once: the others need connections too. */
-const MOST_LASTING = 16;
-/** Text of the output that is kept in the store. */
-const KEPT_OUTPUT = 64 * 1024;
 /** As many as are read at a start. */
 const MOST_OPEN = 100_000;
 
@@ -54,7 +42,7 @@ export class Jobs {
   readonly #deps: JobsDeps;
   readonly #open = new OpenJobs();
   readonly #delivery: Delivery | undefined;
-  #submitting: Promise<unknown> = Promise.resolve();
+  readonly #submissions: Submissions;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -72,6 +60,19 @@ export class Jobs {
         done: (machine) => this.#dispatch(machine),
       });
     }
+    this.#submissions = new Submissions({
+      ...deps,
+      open: this.#open,
+      isPossible: () => this.#delivery !== undefined && !this.#closed,
+      doorOf: (machine) => this.#doorOf(machine),
+      get expirySeconds() {
+        return deps.expirySeconds;
+      },
+      added: (fresh) => {
+        for (const { job } of fresh) this.#tell(job, 'api');
+        for (const machine of new Set(fresh.map(({ job }) => job.machine))) this.#dispatch(machine);
+      },
+    });
   }
 
   /** Goes on with the jobs of the last run. */
@@ -92,7 +93,7 @@ export class Jobs {
     clearInterval(this.#timer);
     await this.#delivery?.close();
     for (const open of this.#open.all()) open.output.end();
-    await this.#submitting;
+    await this.#submissions.idle();
   }
 
   /** Throws `invalid`, or `conflict` when the id stands for another job; the same one again is returned as it is. */
@@ -109,57 +110,12 @@ export class Jobs {
     how: Submission,
     idOf: (machine: string) => string,
   ): Promise<readonly Job[]> {
-    // One after the other: two requests with one id must not both find it new.
-    const run = this.#submitting.then(() => this.#submit(machines, wish, how, idOf));
-    this.#submitting = run.catch(() => undefined);
-    return run;
-  }
-
-  async #submit(
-    machines: readonly string[],
-    wish: JobWish,
-    how: Submission,
-    idOf: (machine: string) => string,
-  ): Promise<readonly Job[]> {
-    const { clock, store } = this.#deps;
-    const all: Job[] = [];
-    const fresh: OpenJob[] = [];
-    for (const machine of machines) {
-      const order = jobOrder(machine, wish);
-      const id = idOf(machine);
-      const known = how.id === undefined ? undefined : (this.#open.get(id)?.job ?? (await store.job(id))?.job);
-      if (known !== undefined) {
-        if (!sameOrder(known, order))
-          throw conflict(`id ${id} is another job (${known.kind} of ${known.machine})`, {
-            field: 'id',
-            remedy: 'an id stands for one job: leave it out, or take another',
-          });
-        all.push(known);
-        continue;
-      }
-      const now = clock();
-      const expiresAt = now + (how.expirySeconds ?? this.#deps.expirySeconds) * 1000;
-      const batch = how.batch === undefined ? {} : { batch: how.batch };
-      const job: Job = { ...order, ...batch, id, by: how.by, state: 'queued', createdAt: now, expiresAt };
-      all.push(job);
-      fresh.push(openJob(job, now, how.terminal));
-    }
-    if (fresh.length === 0) return all;
-    if (this.#delivery === undefined || this.#closed)
-      throw unavailable('this server has no key to enter its machines', { remedy: 'apt-get install openssh-client' });
-    this.#refuseLasting(fresh);
-    await store.saveJobs(fresh.map(({ job }) => job));
-    for (const open of fresh) {
-      this.#open.add(open);
-      this.#tell(open.job, 'api');
-    }
-    for (const machine of new Set(fresh.map(({ job }) => job.machine))) this.#dispatch(machine);
-    return all;
+    return this.#submissions.take(machines, wish, how, idOf);
   }
 
   async get(id: string): Promise<{ readonly job: Job; readonly output: string }> {
     const open = this.#open.get(id);
-    if (open !== undefined) return { job: open.job, output: kept(open.output.text) };
+    if (open !== undefined) return { job: open.job, output: keptText(open.output.text) };
     const found = await this.#deps.store.job(id);
     if (found === undefined)
       throw notFound(`there is no job "${id.slice(0, 80)}"`, { remedy: 'see: anybios job list' });
@@ -257,7 +213,7 @@ export class Jobs {
     let output: string | undefined;
     if (ended) {
       const { text, total } = open.output;
-      output = kept(text);
+      output = keptText(text);
       const outputBytes = next.outputBytes ?? total;
       const truncated = next.truncated === true || outputBytes > KEPT_OUTPUT;
       next = { ...next, outputBytes, ...(truncated ? { truncated } : {}) };
@@ -296,27 +252,4 @@ export class Jobs {
       ...(heartbeatAt === undefined ? {} : { heartbeatAt }),
     };
   }
-
-  #refuseLasting(fresh: readonly OpenJob[]): void {
-    const lasting = (list: readonly OpenJob[]): number => list.filter(({ job }) => lastsWithItsConnection(job)).length;
-    if (lasting(fresh) === 0) return;
-    if (lasting(fresh) + lasting(this.#open.all()) > MOST_LASTING)
-      throw unavailable(`more than ${MOST_LASTING} consoles and logs are open`, { remedy: 'close some of them' });
-    for (const { job } of fresh)
-      if (this.#doorOf(job.machine) === undefined)
-        throw unavailable(`machine ${job.machine} takes no jobs now`, {
-          remedy: `its live OS has not come up: anybios machine show ${job.machine}`,
-        });
-  }
-}
-
-/** Cut at a letter, not in the middle of one. */
-function kept(text: string): string {
-  const bytes = Buffer.from(text);
-  return bytes.length <= KEPT_OUTPUT
-    ? text
-    : bytes
-        .subarray(0, KEPT_OUTPUT)
-        .toString('utf8')
-        .replace(/\ufffd$/, '');
 }

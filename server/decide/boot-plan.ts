@@ -34,6 +34,9 @@ export type BootPlan =
       readonly mode: 'resident' | 'single' | 'discover';
       readonly name: string;
       readonly kernelReference: string;
+      /** `name:version`. */
+      readonly kernelVersion: string;
+      readonly rootfsVersion?: string;
       readonly kernel: PlannedFile;
       readonly initrd: PlannedFile;
       readonly modules: PlannedFile;
@@ -179,6 +182,10 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
   const kernel = part(kernelReference, 'vmlinuz', `profile ${profile.name}`);
   const initrd = part(kernelReference, 'initrd', `profile ${profile.name}`);
   const modules = part(kernelReference, 'modules', `profile ${profile.name}`);
+  const versionOf = (reference: string): string => {
+    const image = input.image(reference);
+    return image === undefined ? reference : versionKey(image);
+  };
   const named = (role?.systems ?? []).map((systemName): System => {
     const system = input.system(systemName);
     if (system === undefined) {
@@ -196,7 +203,8 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
     part,
   });
   let rootfs: PlannedFile | undefined;
-  if (mode === 'resident') rootfs = part(profile.rootfs ?? '', 'rootfs', `profile ${profile.name}`);
+  let rootfsReference = profile.rootfs ?? '';
+  if (mode === 'resident') rootfs = part(rootfsReference, 'rootfs', `profile ${profile.name}`);
   if (mode === 'single') {
     const [only, ...more] = systems;
     if (only === undefined || more.length > 0) {
@@ -210,6 +218,7 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
       });
     }
     rootfs = only.image;
+    rootfsReference = only.system.image ?? '';
   }
 
   const params = { ...profile.params, ...role?.params };
@@ -232,6 +241,8 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
     mode,
     name,
     kernelReference,
+    kernelVersion: versionOf(kernelReference),
+    ...(rootfs === undefined ? {} : { rootfsVersion: versionOf(rootfsReference) }),
     kernel,
     initrd,
     modules,

@@ -67,6 +67,20 @@ export interface BootSession {
   readonly loaderFetches: number;
   /** Versions that the machine was told to load, as `name:version`; until it claims, also those of what ran on it before. */
   readonly images?: readonly string[];
+  /** As what it was claimed, if by a role: what only another boot changes. */
+  readonly booted?: BootedAs;
+}
+
+/** The part of a boot that holds until the next one. */
+export interface BootedAs {
+  readonly role: string;
+  readonly profile: string;
+  readonly mode: Mode;
+  /** Versions, as `name:version`. */
+  readonly kernel: string;
+  readonly rootfs?: string;
+  /** Kernel arguments, without those of one boot alone and without the list of systems. */
+  readonly args: readonly string[];
 }
 
 /** Boot credential of a session (docs/booting.md, 5). Only hashes are stored. */

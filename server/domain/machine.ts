@@ -42,6 +42,42 @@ export interface ObservedSystem {
   readonly restarts: number;
   /** The last line that says why, for `failed` and restarts. */
   readonly message?: string;
+  /** Of the definition that it was composed from: `DEFINITION.IMAGES.LIMITS` (docs/control.md), from its last heartbeat. */
+  readonly digest?: string;
+}
+
+/** What of a machine differs from what it shall be. */
+export const DRIFTS = [
+  'plan',
+  'profile',
+  'mode',
+  'kernel',
+  'live-os',
+  'arguments',
+  'missing',
+  'extra',
+  'definition',
+  'limits',
+  'image',
+  'left-out',
+  'stopped',
+  'paused',
+  'failed',
+  'off',
+  'lost',
+] as const;
+
+/** What ends a difference: the machine's next heartbeats, a reboot, a job of somebody, or the machine's return. */
+export const DRIFT_ENDS = ['live', 'reboot', 'job', 'wait'] as const;
+
+/** One difference between what a machine shall be and what it is. */
+export interface Drift {
+  readonly what: (typeof DRIFTS)[number];
+  /** Absent: the machine itself. */
+  readonly system?: string;
+  readonly reason: string;
+  readonly ends: (typeof DRIFT_ENDS)[number];
+  readonly remedy: string;
 }
 
 /**
@@ -74,6 +110,8 @@ export interface Observed {
   readonly proxyStyleProven?: boolean;
   readonly inventory?: Readonly<Record<string, string>>;
   readonly systems: readonly ObservedSystem[];
+  /** Systems of its role that somebody left out at the boot prompt, from its last heartbeat. */
+  readonly leftOut?: readonly string[];
   /** Set by the first report of the live OS, cleared when a new boot session opens. */
   readonly upSince?: number;
   readonly heartbeatAt?: number;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import express, { type Request, type Response, Router } from 'express';
@@ -103,10 +102,7 @@ export function agentRoutes(deps: AgentDeps): Router {
   router.get(
     '/systems',
     answer(async (request) => {
-      const claim = await authenticated(request);
-      return definitions
-        .names(claim)
-        .map((name) => ['system', `${name} ${digestOf(definitions, claim, name)}`] as const);
+      return definitions.list(await authenticated(request));
     }),
   );
   router.get(
@@ -162,12 +158,6 @@ export function parseLines(body: unknown): Lines {
     else values.push(value);
   }
   return lines;
-}
-
-/** Changes with whatever a live OS is told of a system. */
-function digestOf(definitions: SystemDefinitions, claim: Claim, name: string): string {
-  const told = [definitions.system(claim, name), definitions.systemFiles(claim, name)];
-  return createHash('sha256').update(JSON.stringify(told)).digest('hex');
 }
 
 /** The own layer of a system: relative paths, root's, readable by all. Paths were checked when the system was defined. */

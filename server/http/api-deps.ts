@@ -1,8 +1,9 @@
 import type { RequestHandler, Router } from 'express';
+import type { MachineEffects } from '../boot/drifts.js';
 import type { Explanation } from '../boot/explain.js';
 import type { MachineView } from '../boot/views.js';
 import type { Jobs } from '../control/jobs.js';
-import type { Change } from '../domain/desired.js';
+import type { Change, DesiredState } from '../domain/desired.js';
 import type { Digest } from '../domain/digest.js';
 import type { BootEvent, NewEvent } from '../domain/event.js';
 import type { HeardFact } from '../domain/heard-fact.js';
@@ -28,6 +29,8 @@ export interface BootViews {
   machineKeys(): Iterable<string>;
   /** By key. `undefined` = there is no such machine. */
   machineView(key: string): MachineView | undefined;
+  /** What changes of the desired state do to the machines that run now, for those to which they matter. */
+  effects(before: DesiredState, after: DesiredState, changes: readonly Change[]): Promise<readonly MachineEffects[]>;
   /** By key; throws `not_found`, or `conflict` with the reason when nothing can be given. */
   explain(key: string): Explanation;
   /**

@@ -28,7 +28,7 @@ function apiRoutes(deps: ApiDeps): Route[] {
     ...machineRoutes(deps),
     ...machineChangeRoutes(deps, writer),
     ...desiredRoutes(deps, writer),
-    ...siteRoutes(writer),
+    ...siteRoutes(deps, writer),
     ...profileRoutes(deps),
     ...imageRoutes(deps),
     ...leaseRoutes(deps),

@@ -5,6 +5,12 @@ import { Serial } from './serial.js';
 
 export type WriterDeps = Pick<ApiDeps, 'state' | 'store' | 'boot' | 'subnets' | 'templateFault'>;
 
+/** What was changed, and what it was changed from. */
+export interface Changed {
+  readonly before: DesiredState;
+  readonly changes: readonly Change[];
+}
+
 /**
  * The one way by which the desired state changes, whoever asks: check against the state as it is, store (all or nothing), then
  * memory, then the boot core. One at a time, so that two requests cannot each be right and together wrong.
@@ -36,15 +42,16 @@ export class DesiredWriter {
   }
 
   /** `plan` reads the state and says what must change, or throws; nothing else changes in between. */
-  change(by: string, plan: (current: DesiredState) => readonly Change[]): Promise<readonly Change[]> {
+  change(by: string, plan: (current: DesiredState) => readonly Change[]): Promise<Changed> {
     return this.#serial.run(async () => {
       const { store, state, boot } = this.#deps;
-      const changes = plan(this.current());
-      if (changes.length === 0) return changes;
+      const before = this.current();
+      const changes = plan(before);
+      if (changes.length === 0) return { before, changes };
       await store.applyDesired(changes, by);
       state.applyChanges(changes);
       await boot.desiredChanged(changes, by);
-      return changes;
+      return { before, changes };
     });
   }
 }

@@ -4,6 +4,7 @@ import { machineToJson } from '../desired/resource-json.js';
 import { machineSchema as machineForm } from '../desired/schemas.js';
 import { BOOT_STAGES, type BootSession } from '../domain/boot-session.js';
 import { formatIpv4 } from '../domain/ipv4.js';
+import { DRIFT_ENDS, DRIFTS } from '../domain/machine.js';
 import { LOADERS } from '../domain/role.js';
 import { iso, isoSchema } from './iso.js';
 
@@ -19,6 +20,20 @@ export const MACHINE_STATUSES = [
 ] as const;
 
 const SYSTEM_STATES = ['starting', 'running', 'paused', 'stopped', 'failed', 'handed-over', 'unknown'] as const;
+
+/** One difference between what a machine shall be and what it is. */
+export const driftSchema = z
+  .object({
+    what: z.enum(DRIFTS),
+    system: z.string().optional().meta({ description: 'Absent: the machine itself.' }),
+    reason: z.string(),
+    ends: z.enum(DRIFT_ENDS).meta({
+      description:
+        'What ends it: `live` = its heartbeats, without a reboot; `reboot`; `job` = one that somebody asks for; `wait` = its return, or a correction.',
+    }),
+    remedy: z.string(),
+  })
+  .meta({ id: 'Drift' });
 
 /** One boot session as the API shows it: inside its machine, and in /boots. */
 export const bootSchema = z
@@ -93,6 +108,17 @@ export const machineSchema = z
         message: z.string().optional(),
       }),
     ),
+    desired: z
+      .object({
+        role: z.string(),
+        profile: z.string(),
+        mode: z.enum(['resident', 'single']),
+        systems: z.array(z.string()).meta({ description: 'In start order.' }),
+      })
+      .optional()
+      .meta({ description: 'What its role says it shall be; absent: no role.' }),
+    drift: z.array(driftSchema).meta({ description: 'What differs from that now. What is on its way is not listed.' }),
+    changing: z.boolean().meta({ description: 'It was told to change while it runs and is not done.' }),
   })
   .meta({ id: 'Machine' });
 
@@ -126,6 +152,9 @@ export function machineResource(view: MachineView): z.input<typeof machineSchema
     heartbeatAt: iso(observed?.heartbeatAt),
     boot: session === undefined ? undefined : bootResource(session),
     systems: view.systems.map(({ name, state, restarts, message }) => ({ name, state, restarts, message })),
+    desired: view.desired === undefined ? undefined : { ...view.desired, systems: [...view.desired.systems] },
+    drift: view.drift.map((drift) => ({ ...drift })),
+    changing: view.changing,
   };
 }
 

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { changesText } from '../desired/changes-text.js';
-import { diffDesired } from '../desired/diff-desired.js';
+import { applyTo, diffDesired } from '../desired/diff-desired.js';
 import { exportSite } from '../desired/export-site.js';
 import { parseSite } from '../desired/site-file.js';
 import type { Change, DesiredState } from '../domain/desired.js';
+import type { ApiDeps } from './api-deps.js';
 import type { DesiredWriter } from './desired-writer.js';
+import { driftSchema } from './machine-resource.js';
 import { flagSchema, type Route, route } from './route.js';
 
 /** A site of 50,000 machines is about 8 MB of YAML. */
@@ -20,11 +22,19 @@ const appliedSchema = z
         fields: z.array(z.string()),
       }),
     ),
+    machines: z
+      .array(z.object({ name: z.string(), effects: z.array(driftSchema) }))
+      .meta({ description: 'What the changes do to machines that run now.' }),
     text: z.string().meta({ description: 'The changes for people, one a line.' }),
   })
   .meta({ id: 'Applied' });
 
-export function siteRoutes(writer: DesiredWriter): Route[] {
+const planned = (before: DesiredState, plan: (current: DesiredState) => readonly Change[]) => ({
+  before,
+  changes: plan(before),
+});
+
+export function siteRoutes({ boot }: Pick<ApiDeps, 'boot'>, writer: DesiredWriter): Route[] {
   return [
     route({
       method: 'post',
@@ -46,8 +56,10 @@ export function siteRoutes(writer: DesiredWriter): Route[] {
       handle: async ({ body, query: { dryRun, prune }, by }) => {
         const plan = (current: DesiredState): readonly Change[] =>
           diffDesired(current, parseSite(body, writer.context(current, prune)), { prune });
-        const changes = dryRun ? plan(writer.current()) : await writer.change(by, plan);
+        const { changes, before } = dryRun ? planned(writer.current(), plan) : await writer.change(by, plan);
+        const effects = await boot.effects(before, applyTo(before, changes), changes);
         return {
+          machines: effects.map(({ name, effects: its }) => ({ name, effects: its.map((effect) => ({ ...effect })) })),
           changes: changes.map(({ kind, action, name, fields }) => ({ kind, action, name, fields: [...fields] })),
           text: changesText(changes),
         };

@@ -92,6 +92,7 @@ export async function openCore(
     subnets: config.dhcp.subnets,
     unknown: config.unknown,
     downloads: config.downloads,
+    changesAtOnce: config.jobs.changesAtOnce,
     key: await serverKey(store),
     files: {
       loaders: await shippedLoaders(assets),

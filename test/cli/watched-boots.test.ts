@@ -14,7 +14,8 @@ function machine(name: string, outcome?: string): MachineAnswer {
     openedAt: 0,
     lastStepAt: 0,
   };
-  return { name, known: true, status: 'booting', macs: [], systems: [], ...(outcome === undefined ? {} : { boot }) };
+  const nothing = { macs: [], systems: [], drift: [], changing: false };
+  return { name, known: true, status: 'booting', ...nothing, ...(outcome === undefined ? {} : { boot }) };
 }
 
 describe('without names', () => {

@@ -35,3 +35,27 @@ test('giving back twice counts once; after the end nobody gets a turn', async ()
   expect(await waiting).toBeUndefined();
   expect(await slots.take('c')).toBeUndefined();
 });
+
+test('in a group the highest rank is next, as it is when the turn comes', async () => {
+  const slots = new ConnectionSlots(1);
+  const first = await slots.take('a');
+  const rank = new Map([
+    ['old', 1],
+    ['new', 3],
+    ['newer since', 0],
+    ['as new', 3],
+  ]);
+  const order: string[] = [];
+  const all = [...rank.keys()].map((name) =>
+    slots
+      .take('a', () => rank.get(name) ?? 0)
+      .then((release) => {
+        order.push(name);
+        release?.();
+      }),
+  );
+  rank.set('newer since', 4);
+  first?.();
+  await Promise.all(all);
+  expect(order).toEqual(['newer since', 'new', 'as new', 'old']);
+});

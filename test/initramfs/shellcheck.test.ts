@@ -65,6 +65,7 @@ describe('shellcheck', { timeout: 60_000 }, () => {
   const programs = [
     'initramfs/stage1',
     'live/start',
+    'live/refresh',
     'live/stop',
     'live/supervisor',
     'live/run-system',

@@ -42,9 +42,33 @@ describe('which systems', () => {
     'no systems': ['', '', '', ''],
   };
   test.each(Object.entries(SELECTED))('%s', async (_name, [chroot, claimed, systems, unknown]) => {
-    const script = 'echo $(select_systems "$1" "$2"); unknown_systems "$1" "$2"';
+    const script = 'echo $(printf "%s\\n" "$2" | still_wanted "$1" "$2" out); unknown_systems "$1" "$2"';
     const { stdout } = await ash(['live/state', 'live/select'], script, [chroot, claimed]);
     expect(stdout).toBe(`${systems}\n${unknown}\n`);
+  });
+});
+
+test('what the role got since the boot was not there to be left out', async () => {
+  const script = 'echo $(printf "web\\ndb\\nmail\\n" | still_wanted "$1" "$2" out); echo "left out: $(cat out)"';
+  const { stdout } = await ash(['live/state', 'live/select'], script, ['/systems/web', 'web\ndb']);
+  expect(stdout).toBe('web mail\nleft out: db\n');
+});
+
+describe('what changed of a system, by its digest', () => {
+  test.each([
+    ['', 'a.b.c', 'definitions', 'new'],
+    ['a.b.c', 'a.b.c', 'all', 'same'],
+    ['a.b.c', 'x.b.c', 'definitions', 'definition'],
+    ['a.b.c', 'x.y.z', 'definitions', 'definition'],
+    ['a.b.c', 'a.y.c', 'definitions', 'same'],
+    ['a.b.c', 'a.y.c', 'all', 'definition'],
+    ['a.b.c', 'a.b.z', 'definitions', 'limits'],
+    ['a.b.c', 'a.y.z', 'definitions', 'limits'],
+    ['a.b.c', 'a.y.z', 'all', 'definition'],
+  ])('%s -> %s, %s: %s', async (have, wanted, what, change) => {
+    expect((await ash(['live/digest'], 'digest_change "$1" "$2" "$3"', [have, wanted, what])).stdout).toBe(
+      `${change}\n`,
+    );
   });
 });
 

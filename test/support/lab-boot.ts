@@ -37,6 +37,9 @@ const machineSchema = z.object({
   systems: z.array(
     z.object({ name: z.string(), state: z.string(), restarts: z.number(), message: z.string().optional() }),
   ),
+  desired: z.object({ role: z.string(), profile: z.string(), systems: z.array(z.string()) }).optional(),
+  drift: z.array(z.object({ what: z.string(), system: z.string().optional(), reason: z.string(), ends: z.string() })),
+  changing: z.boolean(),
 });
 export type LabMachine = z.output<typeof machineSchema>;
 
@@ -105,8 +108,10 @@ export class BootLab {
     return this.#api;
   }
 
-  async apply(site: string): Promise<void> {
-    await this.api.request('POST', '/apply', { yaml: site });
+  /** Answers what it does to machines that run. */
+  async apply(site: string, dryRun = false): Promise<unknown> {
+    const answer = await this.api.request('POST', '/apply', { yaml: site, query: { dryRun: dryRun || undefined } });
+    return z.object({ machines: z.array(z.unknown()) }).parse(answer).machines;
   }
 
   /** Machine number `number` of this lab, switched on. */

@@ -152,7 +152,7 @@ machine_log() {
 }
 
 machine_refresh() {
-	/lib/anybios/refresh 3 || {
+	/lib/anybios/refresh all 3 || {
 		reason='the server did not say what shall run here'
 		return 1
 	}

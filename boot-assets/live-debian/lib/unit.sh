@@ -105,6 +105,8 @@ system_take_down() {
 	: >"$folder/stopping"
 	systemctl stop "$(unit_of "$name")" 2>/dev/null || true # its unit was never written
 	rm -f "$units/$(unit_of "$name")" "$units/anybios-system-$name-"*.service
+	# Limits that were set while it ran would hold for the next one too.
+	rm -rf "/run/systemd/system.control/$(unit_of "$name").d"
 	systemctl daemon-reload
 	if is_mounted "/systems/$name"; then umount -l "/systems/$name"; fi
 	if is_mounted "$folder/layer"; then umount "$folder/layer" || umount -l "$folder/layer"; fi

@@ -1,7 +1,7 @@
 # shellcheck shell=dash
 # What jobs do on `micro` (docs/control.md, "What every live OS implements"): systems are process groups in a cgroup each, kept by
 # run-system. `reason` says why not.
-for library in cgroup cmdline select; do
+for library in cgroup cmdline lock select digest systems/chroot; do
 	# shellcheck source=/dev/null
 	. "${anybios_lib:-/lib/anybios}/$library.sh"
 done
@@ -183,67 +183,94 @@ machine_poweroff() {
 	poweroff
 }
 
-# machine_refresh: what the server wants now. The first failure is the reason; the others are tried all the same.
+# machine_refresh: what the server wants now, new versions of images too.
 machine_refresh() {
+	refresh all
+}
+
+# refresh all|definitions: makes this machine run what the server names now: starts what is new, stops what is gone, composes anew
+# what has another definition (`all`: or other images), and sets limits where only they differ. The rest goes on. The first
+# failure is the reason; the others are tried all the same.
+refresh() {
 	local new="$anybios_run/refresh" name failed=''
+	lock "$new.lock" || return 1
 	rm -rf "$new"
 	mkdir -p "$new"
 	agent GET systems "$new/list" || {
 		reason="the server did not say what to run: $http_error"
+		unlock "$new.lock"
 		return 1
 	}
-	kv_all "$new/list" system | sed 's/ .*//' | refresh_wanted >"$new/names"
+	kv_all "$new/list" system | sed 's/ .*//' |
+		still_wanted "$(getarg chroot)" "$(kv_all "$anybios_run/claim" system)" "$anybios_run/left-out" >"$new/names"
 	system_names >"$new/before"
 	put "$anybios_run/system-names" "$(cat "$new/names")"
 	while read -r name; do
-		grep -qxF -- "$name" "$new/names" || refresh_remove "$name"
+		grep -qxF -- "$name" "$new/names" || locked "$name" refresh_remove "$name"
 	done <"$new/before"
 	while read -r name; do
-		refresh_one "$name" "$new" || failed="${failed:-system $name: $reason}"
+		reason=''
+		locked "$name" refresh_one "$name" "$1" "$new" || failed="${failed:-system $name: $reason}"
 	done <"$new/names"
 	rm -rf "$new"
+	unlock "$new.lock"
+	: >"$anybios_run/beat-now"
 	reason=$failed
 	[ -z "$failed" ]
 }
 
-# refresh_wanted: of the names on standard input, without those that somebody left out at the boot prompt.
-refresh_wanted() {
-	local name chroot
-	chroot=$(getarg chroot)
-	while read -r name; do
-		is_system_name "$name" || continue
-		if [ -n "$chroot" ] && kv_all "$anybios_run/claim" system | grep -qxF -- "$name"; then
-			listed "$chroot" | grep -qxF -- "$name" || continue
-		fi
-		echo "$name"
-	done
+# locked NAME COMMAND…: jobs that change this system wait meanwhile (run-job).
+locked() {
+	local name=$1 result=0
+	shift
+	mkdir -p "$anybios_run/jobs"
+	lock "$anybios_run/jobs/lock.$name" || return 1
+	"$@" || result=1
+	unlock "$anybios_run/jobs/lock.$name"
+	return "$result"
 }
 
-# refresh_one NAME FOLDER: new: started; changed: composed anew; only its limits changed: set while it runs; else left alone.
+# refresh_one NAME all|definitions FOLDER
 refresh_one() {
-	local name=$1 new=$2 old="$anybios_run/systems/$1"
-	if ! agent GET "systems/$name" "$new/definition" || ! agent GET "systems/$name/files.tar" "$new/files.tar"; then
-		reason=$http_error
-		return 1
-	fi
-	if [ ! -s "$old/definition" ]; then
+	local name=$1 have wanted
+	have=$(read_line "$anybios_run/systems/$1/digest")
+	wanted=$(kv_all "$3/list" system | sed -n "s/^$1 //p")
+	case $(digest_change "$have" "$wanted" "$2") in
+	same) ;;
+	new)
+		# One that is being started has no digest yet, and will have the newest.
+		keeper_alive "$name" && return 0
 		echo "starting $name"
 		system_start "$name"
-	elif cmp -s "$new/definition" "$old/definition" && cmp -s "$new/files.tar" "$old/files.tar"; then
-		return 0
-	elif cmp -s "$new/files.tar" "$old/files.tar" && [ "$(without_limits "$new/definition")" = "$(without_limits "$old/definition")" ]; then
+		;;
+	limits)
 		echo "new limits for $name"
-		system_limit "$name" "$(kv_get "$new/definition" memory-bytes none)" "$(kv_get "$new/definition" cpus none)" || return 1
-		cp "$new/definition" "$old/definition"
-	else
+		refresh_limits "$name" "$have" "$3"
+		;;
+	*)
 		echo "composing $name anew"
 		refresh_remove "$name"
 		system_start "$name"
-	fi
+		;;
+	esac
 }
 
-without_limits() {
-	grep -v -e '^memory-bytes=' -e '^cpus=' "$1"
+# refresh_limits NAME DIGEST FOLDER: while it runs. What it was composed from stays as it is.
+refresh_limits() {
+	local new="$3/definition" folder="$anybios_run/systems/$1" digest
+	agent GET "systems/$1" "$new" || {
+		reason=$http_error
+		return 1
+	}
+	system_limit "$1" "$(kv_get "$new" memory-bytes none)" "$(kv_get "$new" cpus none)" || return 1
+	digest=${2%.*}.$(kv_get "$new" digest | sed 's/.*\.//')
+	{
+		grep -v -e '^memory-bytes=' -e '^cpus=' -e '^digest=' "$folder/definition"
+		grep -e '^memory-bytes=' -e '^cpus=' "$new"
+		kv digest "$digest"
+	} >"$folder/definition.new"
+	mv "$folder/definition.new" "$folder/definition"
+	put "$folder/digest" "$digest"
 }
 
 # refresh_remove NAME: stops it and takes its root apart.
@@ -251,7 +278,6 @@ refresh_remove() {
 	local folder="$anybios_run/systems/$1"
 	echo "stopping $1"
 	system_stop "$1" 10
-	umount "/systems/$1" 2>/dev/null || true # never composed
-	umount "$folder/layer" 2>/dev/null || true # the same
+	chroot_take_apart "$1"
 	rm -rf "$folder"
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=dash
 # What a resident live OS does for ever: keeps its address, tells the server that it lives, shows how its systems are. Needs
-# `server`, `claim_file`, `systems` (names in start order), and `missed`, `shown` and `show_next` starting from 0, '' and 0.
+# `server`, `claim_file`, `systems` (names in start order), `missed`, `shown` and `show_next` starting from 0, '' and 0, and
+# `begin_refresh`, which starts /lib/anybios/refresh beside it.
 
 # keep_lease: with a static address each heartbeat renews the lease at the server; else udhcpc does it from here on.
 keep_lease() {
@@ -17,14 +18,17 @@ memory_line() {
 	awk -v field="$1:" '$1 == field { printf "%.0f\n", $2 * 1024 }' /proc/meminfo
 }
 
+# heartbeat_body: of each system also the digest of the definition that it was composed from: the server compares.
 heartbeat_body() {
-	local name
+	local name folder
 	kv uptime-ms "$(uptime_ms)"
 	kv memory-total-bytes "$(memory_line MemTotal)"
 	kv memory-available-bytes "$(memory_line MemAvailable)"
 	for name in $systems; do
-		kv system "$name $(read_line "$anybios_run/systems/$name/state" starting) $(read_line "$anybios_run/systems/$name/restarts" 0)"
+		folder=$anybios_run/systems/$name
+		kv system "$name $(read_line "$folder/state" starting) $(read_line "$folder/restarts" 0) $(read_line "$folder/digest")"
 	done
+	[ ! -r "$anybios_run/left-out" ] || while read -r name; do kv left-out "$name"; done <"$anybios_run/left-out"
 }
 
 # overview: on the consoles when it changed, not more often than every 5 s: who and where this machine is, and how its systems are.
@@ -50,12 +54,18 @@ heartbeat() {
 			say 'the server asks for a reboot'
 			reboot
 			;;
+		refresh) begin_refresh ;;
 		esac
 		return 0
 	fi
 	missed=$((missed + 1))
 	# The systems go on without the server; the operator is told once.
 	[ "$missed" -ne 3 ] || error "heartbeat: $http_error; the systems go on"
+}
+
+# beat_now: somebody has something to tell: the next heartbeat is due. Used as `if beat_now; then next=0; fi`.
+beat_now() {
+	[ -e "$anybios_run/beat-now" ] && rm -f "$anybios_run/beat-now"
 }
 
 # heartbeat_seconds: how often; the server says it in the claim.

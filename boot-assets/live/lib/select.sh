@@ -7,13 +7,23 @@ listed() {
 	printf '%s\n' "$1" | tr ',' '\n' | sed 's,/*$,,; s,.*/,,'
 }
 
-# select_systems CHROOT_ARG CLAIMED: names of CLAIMED in its order.
-select_systems() {
+# left_out CHROOT_ARG CLAIMED NAME: whether somebody left this one out at the boot prompt. What the role got since then was not there
+# to be left out.
+left_out() {
+	[ -n "$1" ] || return 1
+	printf '%s\n' "$2" | grep -qxF -- "$3" || return 1
+	! listed "$1" | grep -qxF -- "$3"
+}
+
+# still_wanted CHROOT_ARG CLAIMED FILE: of the names on standard input those that shall run here, one a line; FILE gets the others.
+still_wanted() {
 	local name
-	for name in $2; do
+	: >"$3.new"
+	while read -r name; do
 		is_system_name "$name" || continue
-		if [ -z "$1" ] || listed "$1" | grep -qxF "$name"; then echo "$name"; fi
+		if left_out "$1" "$2" "$name"; then echo "$name" >>"$3.new"; else echo "$name"; fi
 	done
+	mv "$3.new" "$3"
 }
 
 # unknown_systems CHROOT_ARG CLAIMED: names of the command line that the server did not assign, blank-separated.

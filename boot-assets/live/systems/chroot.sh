@@ -4,7 +4,10 @@
 
 # chroot_compose NAME: its root at /systems/NAME. `reason` says why not.
 chroot_compose() {
-	local layer="$folder/layer" lower limit
+	local layer="$folder/layer" lower limit digest
+	# Started again after a change: what was composed from another definition is taken apart first. (Limits change while it runs.)
+	digest=$(kv_get "$definition" digest)
+	[ "$(read_line "$folder/composed")" = "${digest%.*}" ] || chroot_take_apart "$1"
 	lower=$(image_mount "$(kv_get "$definition" image-sha256)") || {
 		reason='its image does not mount: not a squashfs?'
 		return 1
@@ -22,7 +25,14 @@ chroot_compose() {
 127.0.1.1 $(hostname)"
 		mkdir -p "$layer/upper/proc" "$layer/upper/sys" "$layer/upper/dev"
 		overlay "$lower" "$layer" "/systems/$1" || return 1
+		put "$folder/composed" "${digest%.*}"
 	fi
+}
+
+# chroot_take_apart NAME: what it has written in RAM goes too.
+chroot_take_apart() {
+	umount "/systems/$1" 2>/dev/null || true # never composed
+	umount "$anybios_run/systems/$1/layer" 2>/dev/null || true # the same
 }
 
 # chroot_launch NAME: becomes the system. Its own process table (-p) hides the live OS: its credential stands in the
