@@ -1,4 +1,5 @@
 import { createBootView } from './boot-view.js';
+import { showDrift, showSystems } from './systems-view.js';
 import { t } from './texts.js';
 
 /** One line of the list. Built once per machine; `show` changes only what differs, so nothing jumps and focus stays. */
@@ -8,6 +9,7 @@ export function createMachineRow(onOpen) {
   const boot = createBootView();
   find('.boot').append(boot.root);
   const systems = find('.systems');
+  const drift = find('.drift');
   const diagnosis = find('.diagnosis');
   root.addEventListener('click', () => {
     // Selecting text (a MAC to copy) is not a click on the row.
@@ -24,7 +26,8 @@ export function createMachineRow(onOpen) {
     status.textContent = t(`status_${machine.status}`);
     status.dataset.status = machine.status;
     boot.show(machine.boot);
-    showSystems(systems, machine.systems);
+    showSystems(systems, machine);
+    showDrift(drift, machine);
     const reason = machine.boot?.diagnosis;
     diagnosis.hidden = reason === undefined || machine.boot.outcome === 'succeeded';
     if (reason === undefined) return;
@@ -34,15 +37,4 @@ export function createMachineRow(onOpen) {
     find('.remedy').textContent = t('remedy', { text: reason.remedy });
   };
   return { root, show, tick: boot.tick };
-}
-
-function showSystems(list, systems) {
-  while (list.children.length > systems.length) list.lastElementChild.remove();
-  systems.forEach((system, index) => {
-    const item = list.children[index] ?? list.appendChild(document.createElement('li'));
-    item.dataset.state = system.state;
-    item.textContent = `${system.name} · ${system.state}`;
-    const why = system.message ?? '';
-    item.title = system.restarts > 0 ? `${t('restarts', { count: system.restarts })} ${why}` : why;
-  });
 }

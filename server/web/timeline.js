@@ -1,6 +1,8 @@
 import { getJson } from './api.js';
 import { createBootView } from './boot-view.js';
 import { clockTime, offset } from './format.js';
+import { createJobsView } from './jobs-view.js';
+import { showDrift, showSystems } from './systems-view.js';
 import { t } from './texts.js';
 
 const BOOTS_SHOWN = 20;
@@ -14,6 +16,7 @@ export function createTimeline(onProblem) {
   const select = document.getElementById('timeline-session');
   const empty = document.getElementById('timeline-empty');
   const view = createBootView();
+  const jobs = createJobsView(onProblem);
   document.getElementById('timeline-bar').append(view.root);
   let machine;
   let session;
@@ -26,6 +29,7 @@ export function createTimeline(onProblem) {
   dialog.addEventListener('close', () => {
     machine = undefined;
     session = undefined;
+    jobs.show(undefined);
   });
   select.addEventListener('change', () => load(select.value).catch(onProblem));
 
@@ -86,6 +90,8 @@ export function createTimeline(onProblem) {
     document.getElementById('timeline-facts').textContent = [macs.join(', '), currentAddress ?? address, role]
       .filter((text) => text !== undefined && text !== '')
       .join(' · ');
+    showSystems(document.getElementById('timeline-systems'), machine);
+    showDrift(document.getElementById('timeline-drift'), machine);
   };
 
   return {
@@ -99,6 +105,7 @@ export function createTimeline(onProblem) {
       facts();
       if (!dialog.open) dialog.showModal();
       loadBoots().catch(onProblem);
+      jobs.show(machine.name);
     },
     /** A machine changed: the bar follows, and a new boot is shown when the newest was. */
     update(next) {
@@ -111,6 +118,7 @@ export function createTimeline(onProblem) {
       else if (session === before || session === undefined) loadBoots().catch(onProblem);
     },
     add(event) {
+      jobs.add(event);
       if (session !== undefined && event.session === session) append(event);
     },
     tick: () => view.tick(),

@@ -166,6 +166,16 @@ export class BootLab {
     return this.until(machine, 'all systems running', (status) => status.boot?.outcome === 'succeeded', { seconds });
   }
 
+  /** Until it is what it shall be: nothing differs, nothing is on its way. */
+  asDesired(machine: VirtualMachine, what: string): Promise<LabMachine> {
+    return this.until(
+      machine,
+      what,
+      ({ drift, changing, status, systems }) =>
+        status === 'up' && drift.length === 0 && !changing && systems.every(({ state }) => state === 'running'),
+    );
+  }
+
   async events(query: Readonly<Record<string, string>> = {}): Promise<readonly LabEvent[]> {
     return (await listAll(this.api, '/events', eventSchema, { query })).rows;
   }
