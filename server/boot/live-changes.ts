@@ -37,12 +37,13 @@ export class LiveChanges {
 
   /** `action=` of the answer to a heartbeat. */
   action(machine: Machine | undefined, session: BootSession | undefined): 'none' | 'refresh' {
-    // While it boots it is on its way to what it shall be; a change in the middle of that comes after it.
     if (machine === undefined || session === undefined) return 'none';
-    if (session.closedAt === undefined && session.outcome === 'running') return 'none';
-    const drift = this.#deps.drifts.of(machine, 'up').filter(({ ends }) => ends === 'live');
     const systems = this.#deps.state.observed.get(machine.name)?.systems ?? [];
     const settled = systems.every(({ state }) => state !== 'starting');
+    // While it boots it is on its way to what it shall be; a change in the middle of that comes when its first systems are up.
+    const boots = session.closedAt === undefined && session.outcome === 'running';
+    if (boots && (systems.length === 0 || !settled)) return 'none';
+    const drift = this.#deps.drifts.of(machine, 'up').filter(({ ends }) => ends === 'live');
     const answer = this.#turns.ask(machine.name, drift.length > 0, settled);
     const { sessions } = this.#deps;
     const what = textOf(drift);
@@ -60,7 +61,7 @@ export class LiveChanges {
           session,
           'live',
           'systems.not-changed',
-          `was told to change and has not in two minutes: ${what}; it is told again after the others`,
+          `was told to change and has not in two minutes: ${what}; it is told again later`,
           { change: what },
           'warning',
         );

@@ -68,12 +68,16 @@ export class Views {
     const status = this.#statusOf(key);
     const mac = observed?.mac ?? machine?.macs[0];
     const address = (mac === undefined ? undefined : leaseAddress(mac)) ?? session?.address;
-    const desired = this.#deps.drifts.desired(machine);
+    const { drifts, changes } = this.#deps;
+    const desired = drifts.desired(machine);
     return {
       key,
       ...(desired === undefined ? {} : { desired }),
-      drift: machine === undefined ? [] : this.#deps.drifts.of(machine, status),
-      changing: this.#deps.changes.changing(key),
+      // Only for who looks at it: lists are narrowed by what comes cheaper.
+      get drift() {
+        return machine === undefined ? [] : drifts.of(machine, status);
+      },
+      changing: changes.changing(key),
       ...(machine === undefined ? {} : { machine }),
       ...(observed === undefined ? {} : { observed }),
       status,

@@ -5,9 +5,11 @@ export interface ChangeTurnsOptions {
   readonly clock: () => number;
 }
 
-/** A change loads images and starts systems; one that takes longer gives its turn to others, and comes back after them. */
+/** A change loads images and starts systems; one that takes longer gives its turn to others. */
 const TURN_MS = 120_000;
-const AFTER_THE_OTHERS_MS = 60_000;
+/** Its next turn: a minute later, then two, four … an hour: one that cannot change must not fill the event list. */
+const PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = 3_600_000;
 
 export type ChangeAnswer =
   | 'none'
@@ -29,7 +31,7 @@ export type ChangeAnswer =
 export class ChangeTurns {
   readonly #options: ChangeTurnsOptions;
   readonly #since = new Map<string, number>();
-  readonly #notBefore = new Map<string, number>();
+  readonly #late = new Map<string, { readonly times: number; readonly notBefore: number }>();
 
   constructor(options: ChangeTurnsOptions) {
     this.#options = options;
@@ -42,19 +44,22 @@ export class ChangeTurns {
     if (since !== undefined) {
       if (!differs && settled) {
         this.#since.delete(machine);
+        this.#late.delete(machine);
         return 'done';
       }
       if (now - since < TURN_MS) return differs ? 'again' : 'none';
       this.#since.delete(machine);
       if (!differs) return 'none';
-      this.#notBefore.set(machine, now + AFTER_THE_OTHERS_MS);
+      const times = this.#late.get(machine)?.times ?? 0;
+      const pause = Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** times);
+      this.#late.set(machine, { times: times + 1, notBefore: now + pause });
       return 'late';
     }
     if (!differs) {
-      this.#notBefore.delete(machine);
+      this.#late.delete(machine);
       return 'none';
     }
-    if (now < (this.#notBefore.get(machine) ?? 0)) return 'wait';
+    if (now < (this.#late.get(machine)?.notBefore ?? 0)) return 'wait';
     this.#dropSilent(now);
     if (this.#since.size >= this.#options.atOnce()) return 'wait';
     this.#since.set(machine, now);

@@ -5,28 +5,21 @@ const driftOf = (machine, name) => (machine.drift ?? []).find(({ system }) => sy
 
 /** The systems of a machine as chips: the state of each, how often it was restarted, and whether it is as it shall be. */
 export function showSystems(list, machine) {
-  const seen = machine.systems;
-  const rows = [...seen, ...missingOf(machine)];
+  const rows = machine.systems;
   while (list.children.length > rows.length) list.lastElementChild.remove();
   rows.forEach((system, index) => {
     const item = list.children[index] ?? list.appendChild(document.createElement('li'));
     const drift = driftOf(machine, system.name);
-    item.dataset.state = system.state;
+    // The API lists what is desired and was never seen as stopped.
+    const state = drift?.what === 'missing' ? 'missing' : system.state;
+    item.dataset.state = state;
     item.dataset.drift = drift?.what ?? '';
-    item.textContent = `${system.name} · ${t(`system_${system.state}`)}${system.restarts > 0 ? ` ↻${system.restarts}` : ''}`;
+    item.textContent = `${system.name} · ${t(`system_${state}`)}${system.restarts > 0 ? ` ↻${system.restarts}` : ''}`;
     const restarts = system.restarts > 0 ? t('restarts', { count: system.restarts }) : '';
     item.title = [restarts, system.message, drift?.reason]
       .filter((text) => text !== undefined && text !== '')
       .join('\n');
   });
-}
-
-/** Desired and not seen; what was never switched on is listed by the API as stopped already. */
-function missingOf({ desired, systems }) {
-  const seen = new Set(systems.map(({ name }) => name));
-  return (desired?.systems ?? [])
-    .filter((name) => !seen.has(name))
-    .map((name) => ({ name, state: 'missing', restarts: 0 }));
 }
 
 /** What differs, a line each: what, why, and what ends it. Off and lost are in the status already. */

@@ -233,7 +233,19 @@ describe('what a heartbeat is answered', () => {
     expect(drift()).toEqual([]);
   });
 
-  test('a boot under way is not changed in its middle; a live OS that tells no digests is left alone', async () => {
+  test('a boot under way is changed when its first systems are up, not in its middle', async () => {
+    change({ name: 'mail' });
+    const named = told();
+    const session = core.sessions.of('node1');
+    if (session === undefined) throw new Error('no session');
+    core.state.sessions.set('node1', { ...session, closedAt: undefined, outcome: 'running' } as typeof session);
+    changeRole({ systems: ['web', 'db', 'mail'] });
+    expect(await beat(new Map())).toBe('none');
+    expect(await beat(named, { db: 'starting' })).toBe('none');
+    expect(await beat(named)).toBe('refresh');
+  });
+
+  test('a live OS that tells no digests is left alone but for what is new or gone', async () => {
     const before = told();
     core.dora('pxe');
     change({ name: 'web', env: {} });

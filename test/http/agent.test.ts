@@ -185,8 +185,8 @@ describe('the door of the live OS', () => {
     };
     const before = await list();
     expect(before).toEqual([
-      expect.stringMatching(/^system=web [0-9a-f]{64}$/),
-      expect.stringMatching(/^system=db [0-9a-f]{64}$/),
+      expect.stringMatching(/^system=web [0-9a-f]{16}\.[0-9a-f]{16}\.[0-9a-f]{16}$/),
+      expect.stringMatching(/^system=db [0-9a-f]{16}\.[0-9a-f]{16}\.[0-9a-f]{16}$/),
     ]);
     const web = core.state.systems.get('web');
     if (web === undefined) throw new Error('no system web');

@@ -179,7 +179,7 @@ describe('apply and export', () => {
 
   test('applies once, then nothing is left to do', async () => {
     expect((await apply(site)).body).toMatchObject({ changes: [{ name: 'node2' }] });
-    expect((await apply(site)).body).toEqual({ changes: [], text: 'no changes' });
+    expect((await apply(site)).body).toEqual({ changes: [], machines: [], text: 'no changes' });
     expect((await stored()).machines.map(({ name }) => name).sort()).toEqual(['node1', 'node2']);
   });
 
@@ -217,7 +217,7 @@ describe('apply and export', () => {
     expect(response.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
     const text = await response.text();
     expect(text).toContain('name: node1');
-    expect((await apply(text, '?prune=1')).body).toEqual({ changes: [], text: 'no changes' });
+    expect((await apply(text, '?prune=1')).body).toEqual({ changes: [], machines: [], text: 'no changes' });
   });
 
   test('a store that fails changes nothing in memory', async () => {

@@ -23,6 +23,9 @@ describe('machines', () => {
           { name: 'web', state: 'stopped', restarts: 0 },
           { name: 'db', state: 'stopped', restarts: 0 },
         ],
+        desired: { role: 'web', profile: 'micro', mode: 'resident', systems: ['web', 'db'] },
+        drift: [{ what: 'off', reason: 'the machine does not run', ends: 'wait', remedy: 'switch it on' }],
+        changing: false,
       },
     });
   });

@@ -135,6 +135,34 @@ describe('machines', () => {
     expect(await row('node1').locator('.stages .failed').count()).toBe(1);
   });
 
+  test('what differs from what it shall be is said with what ends it, and goes when it is so', async () => {
+    const node1 = await (await new SceneMachine(api.core, mac, address).toStage1()).toEnd();
+    const older = `${'a'.repeat(16)}.${'b'.repeat(16)}.${'c'.repeat(16)}`;
+    await node1.heartbeat([`web running 2 ${older}`, 'db paused 0']);
+    await signIn();
+    const systems = row('node1').locator('.systems li');
+    await vi.waitFor(async () => expect(await systems.allTextContents()).toEqual(['web · running ↻2', 'db · paused']));
+    expect(await row('node1').locator('.drift li').allTextContents()).toEqual([
+      'web: older definition it is composed from an older definition changes by itself',
+      'db: paused paused waits for a job',
+    ]);
+    expect(await systems.first().getAttribute('data-drift')).toBe('definition');
+    const times = { createdAt: api.core.now, expiresAt: api.core.now + 1000, timeoutSeconds: 60 };
+    const job = { id: 'j1', machine: 'node1', kind: 'exec', command: ['echo', HOSTILE], by: 'eve', ...times } as const;
+    await api.core.store.saveJobs([{ ...job, state: 'failed', message: 'exited with 3' }]);
+    await row('node1').click();
+    const jobs = page.locator('#timeline-jobs li');
+    await jobs.first().waitFor();
+    expect(await jobs.locator('.job-state').allTextContents()).toEqual(['failed']);
+    expect(await jobs.locator('.job-what').allTextContents()).toEqual([`exec echo ${HOSTILE}`]);
+    expect(await page.locator('#timeline-drift li').count()).toBe(2);
+    await page.keyboard.press('Escape');
+    await node1.heartbeat(['web running 2', 'db running 0']);
+    await node1.system('db', 'running');
+    await vi.waitFor(async () => expect(await row('node1').locator('.drift').isVisible()).toBe(false), 5000);
+    expect(complaints).toEqual([]);
+  });
+
   test('the timeline opens by keyboard, shows the protocols in order, and follows', async () => {
     const node1 = await new SceneMachine(api.core, mac, address).toStage1();
     await api.core.events.flush();
