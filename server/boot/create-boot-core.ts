@@ -13,6 +13,7 @@ import { Downloads } from './downloads.js';
 import { Drifts } from './drifts.js';
 import { type BootLog, EventLog } from './event-log.js';
 import { LiveChanges } from './live-changes.js';
+import { LostWatch } from './lost-watch.js';
 import { MachineReports } from './machine-reports.js';
 import type { NameSpaceDeps } from './name-space.js';
 import { Observations } from './observations.js';
@@ -51,6 +52,7 @@ export interface BootCoreOptions {
 
 export interface BootCore {
   readonly boot: Boot;
+  readonly lost: LostWatch;
   readonly views: Views;
   readonly reports: MachineReports;
   readonly systems: SystemReports;
@@ -107,8 +109,10 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     leaseAddress,
     serverStartedAt: clock(),
   });
+  const lost = new LostWatch({ observed: state.observed, sessions, events, statusOf: (key) => views.statusOf(key) });
   return {
     boot,
+    lost,
     views,
     reports,
     systems,

@@ -65,7 +65,7 @@ export class Views {
     const observed = state.observed.get(key);
     if (machine === undefined && observed === undefined) return undefined;
     const session = sessions.of(key);
-    const status = this.#statusOf(key);
+    const status = this.statusOf(key);
     const mac = observed?.mac ?? machine?.macs[0];
     const address = (mac === undefined ? undefined : leaseAddress(mac)) ?? session?.address;
     const { drifts, changes } = this.#deps;
@@ -87,18 +87,26 @@ export class Views {
     };
   }
 
+  /** `off` for a machine that was never seen. */
+  statusOf(key: string): MachineStatus {
+    const { state, sessions, clock, serverStartedAt } = this.#deps;
+    const observed = state.observed.get(key);
+    const session = sessions.of(key);
+    return machineStatus({ known: state.machines.has(key), observed, session, now: clock(), serverStartedAt });
+  }
+
   /** What this machine would be given now, firmware by firmware, and why each value. Throws `not_found`. */
   explain(key: string): Explanation {
     const found = this.#find(key);
     const { machine } = found;
-    const drift = machine === undefined ? [] : this.#deps.drifts.of(machine, this.#statusOf(key));
+    const drift = machine === undefined ? [] : this.#deps.drifts.of(machine, this.statusOf(key));
     return { machine: key, lines: [...explainMachine(this.#deps, key, found), ...driftLines(drift)] };
   }
 
   /** What changes of the desired state do to the machines that run now. */
   effects(before: DesiredState, after: DesiredState, changes: readonly Change[]): Promise<readonly MachineEffects[]> {
     return this.#deps.drifts.effects(before, after, changes, (name) => {
-      const status = this.#statusOf(name);
+      const status = this.statusOf(name);
       return status === 'up' || status === 'unmanaged';
     });
   }
@@ -188,13 +196,6 @@ export class Views {
     if (mac === undefined)
       throw notFound(`there is no machine ${key}`, { field: 'machine', remedy: 'anybios machine list' });
     return { machine: machine ?? state.machineByMac(mac), mac };
-  }
-
-  #statusOf(key: string): MachineStatus {
-    const { state, sessions, clock, serverStartedAt } = this.#deps;
-    const observed = state.observed.get(key);
-    const session = sessions.of(key);
-    return machineStatus({ known: state.machines.has(key), observed, session, now: clock(), serverStartedAt });
   }
 
   #systemsOf(

@@ -130,8 +130,10 @@ export async function openCore(
   await damage.start();
   closers.push(async () => damage.stop());
   boot.sessions.start();
+  boot.lost.start();
   closers.push(async () => {
     boot.sessions.stop();
+    boot.lost.stop();
     await boot.events.flush();
   });
   return { store, state, leases, images, imagesDir, damage, tokens, controlKey, boot };

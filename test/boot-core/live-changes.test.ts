@@ -238,7 +238,8 @@ describe('what a heartbeat is answered', () => {
     const named = told();
     const session = core.sessions.of('node1');
     if (session === undefined) throw new Error('no session');
-    core.state.sessions.set('node1', { ...session, closedAt: undefined, outcome: 'running' } as typeof session);
+    const { closedAt: _closedAt, ...open } = session;
+    core.state.sessions.set('node1', { ...open, outcome: 'running' });
     changeRole({ systems: ['web', 'db', 'mail'] });
     expect(await beat(new Map())).toBe('none');
     expect(await beat(named, { db: 'starting' })).toBe('none');
@@ -269,8 +270,15 @@ test('a template that cannot be rendered any more is a difference with its reaso
 
 test('off and lost are differences too; silence counts only while the server was up', async () => {
   await beat(told());
+  const lostAndHeard = async (): Promise<readonly string[]> => {
+    core.lost.check();
+    core.lost.check();
+    return (await core.kinds()).filter((kind) => kind === 'machine.lost' || kind === 'machine.heard');
+  };
+  expect(await lostAndHeard()).toEqual([]);
   core.now += 33_000;
   expect(core.views.machineView('node1')?.status).toBe('lost');
+  expect(await lostAndHeard()).toEqual(['machine.lost']);
   expect(brief()).toEqual(['lost  wait']);
   // The server was away for an hour: nobody could be heard.
   core.now += 3_600_000;
@@ -280,8 +288,10 @@ test('off and lost are differences too; silence counts only while the server was
   expect(core.views.machineView('node1')?.status).toBe('up');
   core.now += 2_000;
   expect(core.views.machineView('node1')).toMatchObject({ status: 'lost', drift: [{ what: 'lost' }] });
+  expect(await lostAndHeard()).toEqual(['machine.lost']);
   await core.systems.heartbeat(claim, lines({ system: ['web running 3', 'db running 0'] }));
   expect(core.views.machineView('node1')).toMatchObject({ status: 'up', systems: [{ restarts: 3 }, {}] });
+  expect(await lostAndHeard()).toEqual(['machine.lost', 'machine.heard']);
 });
 
 test('a machine that was never switched on shows what is desired, and that it does not run', async () => {
