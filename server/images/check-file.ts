@@ -17,6 +17,8 @@ export interface CheckOptions {
 
 const PIECE = 1 << 20;
 const running = new Map<string, Promise<FileState>>();
+/** Whole files that this process may not seal (restored by root, a read-only disk), by path: what they were when they were read. */
+const unsealable = new Map<string, string>();
 
 /**
  * Is `DIR/sha256/DIGEST` still what its name says? One look when nothing has written to it, else all of it is read: whole again
@@ -46,14 +48,21 @@ async function look(dir: string, digest: Digest, options: CheckOptions): Promise
   try {
     const stat = await file.stat();
     if (!stat.isFile()) return await quarantine(dir, digest, stat.ino);
-    if (options.whole !== true && isSealed(stat)) return 'ok';
+    const looks = [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(' ');
+    if (options.whole !== true && (isSealed(stat) || unsealable.get(path) === looks)) return 'ok';
     const found = await digestOf(file, options).catch((error: unknown) => {
       // A disk that cannot read its own sectors: as bad as other bytes.
       if (codeOf(error) === 'EIO') return 'unreadable';
       throw error;
     });
     if (found !== digest) return await quarantine(dir, digest, stat.ino);
-    if (!isSealed(stat)) await seal(path);
+    if (isSealed(stat)) return 'ok';
+    try {
+      await seal(path);
+    } catch (error) {
+      if (!['EPERM', 'EACCES', 'EROFS'].includes(codeOf(error))) throw error;
+      unsealable.set(path, looks);
+    }
     return 'ok';
   } finally {
     await file.close();
