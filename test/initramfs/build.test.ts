@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { assetsDir } from '../../server/paths.js';
+import { assetsDir, packageRoot } from '../../server/paths.js';
 import { assetsSource } from './ash.js';
 
 const run = promisify(execFile);
@@ -93,6 +93,24 @@ describe('boot assets', () => {
   };
   test.each(Object.entries(LIMITS))('%s stays small', (_name, [size, limit]) => {
     expect(size(manifest)).toBeLessThanOrEqual(limit);
+  });
+
+  test('the sizes in docs/booting.md are those of the build, to a tenth', () => {
+    const docs = readFileSync(`${packageRoot}/docs/booting.md`, 'utf8');
+    const { kernel, micro, base, live } = manifest;
+    const rows: readonly (readonly [string, number])[] = [
+      ['| `vmlinuz` |', kernel.files.vmlinuz.size],
+      ['| initrd (stage 1) |', kernel.files.initrd.size],
+      ['| modules |', kernel.files.modules.size],
+      ['| `live` live OS |', live.files.rootfs.size],
+      ['| `micro` live OS |', micro.files.rootfs.size],
+      ['| `base` template |', base.files.rootfs.size],
+    ];
+    for (const [start, size] of rows) {
+      const line = docs.split('\n').find((text) => text.startsWith(start)) ?? '';
+      const said = Number(/^ ([\d.]+) MB \|/.exec(line.slice(start.length))?.[1]) * 1e6;
+      expect(Math.abs(said - size) / size, `${start} ${line}`).toBeLessThan(0.1);
+    }
   });
 
   test('an unknown option is refused with what is allowed', async () => {
