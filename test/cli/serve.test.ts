@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -8,20 +9,37 @@ import { type CliResult, runCli, startCli } from './support/run-cli.js';
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const dir = mkdtempSync(`${tmpdir()}/anybios-serve-`);
+const env = { ANYBIOS_DATA_DIR: './data' };
 const server = startCliWithConfig();
 const said: string[] = [];
 
 function startCliWithConfig(): ReturnType<typeof startCli> {
-  writeFileSync(`${dir}/anybios.yaml`, 'listen: { address: 127.0.0.1, http: 0, tftp: 0 }\ndhcp: { mode: "off" }\n');
-  return startCli(['serve', '--config', 'anybios.yaml'], { cwd: dir });
+  const listen = 'listen: { address: 127.0.0.1, http: 0, tftp: 0 }';
+  writeFileSync(`${dir}/anybios.yaml`, `dataDir: ./overridden\n${listen}\ndhcp: { mode: "off" }\n`);
+  return startCli(['serve', '--config', 'anybios.yaml'], { cwd: dir, env });
 }
 
-const anybios = (...args: readonly string[]): Promise<CliResult> => runCli(args, { cwd: dir });
+const anybios = (...args: readonly string[]): Promise<CliResult> => runCli(args, { cwd: dir, env });
+
+/** Status of /healthz on the unix socket; 0 = nobody answers yet. */
+function health(): Promise<number> {
+  return new Promise((resolve) => {
+    get({ socketPath: `${dir}/data/anybios.sock`, path: '/healthz' }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    }).on('error', () => resolve(0));
+  });
+}
+
+/** Mode of the admin token when /healthz answered 200 for the first time; undefined = it was not there. */
+let tokenWhenHealthy: number | undefined;
 
 beforeAll(async () => {
   // The log of the server is not read here; a full pipe would stop it.
   server.stdout.resume();
   createInterface(server.stderr).on('line', (line) => said.push(line));
+  await vi.waitFor(async () => expect(await health()).toBe(200), { timeout: 50_000, interval: 5 });
+  tokenWhenHealthy = statSync(`${dir}/data/admin.token`, { throwIfNoEntry: false })?.mode;
   await vi.waitFor(() => expect(said).toContainEqual(expect.stringMatching(/^anybios serves http:/)), {
     timeout: 50_000,
   });
@@ -29,6 +47,35 @@ beforeAll(async () => {
 afterAll(() => {
   if (server.exitCode === null) server.kill('SIGKILL');
   rmSync(dir, { recursive: true });
+});
+
+test('the admin token was there, for its owner only, before /healthz answered 200', () => {
+  expect((tokenWhenHealthy ?? 0) & 0o777).toBe(0o600);
+});
+
+test('a variable overrides the file', () => {
+  expect(existsSync(`${dir}/overridden`)).toBe(false);
+});
+
+test('what is exported is what was applied: applying it again changes nothing', async () => {
+  writeFileSync(
+    `${dir}/site.yaml`,
+    `systems:
+  - { name: web, kind: chroot, image: base, command: [/bin/httpd, -f, -p, "80"], env: {SITE: main}, files: {/etc/motd: "{{machine.name}}"},
+      memory: 128M, cpus: 1, storage: ram, restart: always }
+roles:
+  - { name: web, profile: micro, mode: resident, systems: [web], params: {} }
+machines:
+  - { name: node1, macs: ["52:54:00:00:00:01"], role: web, labels: {rack: r1} }
+`,
+  );
+  expect(await anybios('apply', '-f', 'site.yaml')).toMatchObject({ code: 0, stderr: '' });
+  expect(await anybios('export', '-o', 'exported.yaml')).toMatchObject({ code: 0 });
+  expect(await anybios('diff', '-f', 'exported.yaml', '--prune')).toMatchObject({ code: 0 });
+  expect(await anybios('apply', '-f', 'exported.yaml', '--prune')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('nothing to change'),
+  });
 });
 
 test('the shipped images and profiles are there', async () => {
