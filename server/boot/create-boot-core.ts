@@ -95,7 +95,16 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   const changes = new LiveChanges({ ...common, drifts, atOnce: options.changesAtOnce ?? CHANGES_AT_ONCE });
   const systems = new SystemReports({ ...common, changes, claims, claimants, renewLease: options.renewLease });
   const where = { neighbour, leaseAddress };
-  const reports = new MachineReports({ ...common, ...where, downloadQueue, claims, claimants, events, systems });
+  const reports = new MachineReports({
+    ...common,
+    drifts,
+    ...where,
+    downloadQueue,
+    claims,
+    claimants,
+    events,
+    systems,
+  });
   const definitions = new SystemDefinitions(claimants, planner, options.renderText);
   const doors = new ControlDoors({ ...common, claimants, keys: options.controlKeys ?? (() => []) });
   const downloads = new Downloads(claimants, planner, sessions, downloadQueue);

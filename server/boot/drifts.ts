@@ -1,5 +1,5 @@
 import { type DriftInput, driftOf, type WantedBoot } from '../decide/drift.js';
-import type { BootSession } from '../domain/boot-session.js';
+import type { BootedAs, BootSession } from '../domain/boot-session.js';
 import type { Change, DesiredState } from '../domain/desired.js';
 import type { Mac } from '../domain/mac.js';
 import type { Drift, Machine, MachineStatus } from '../domain/machine.js';
@@ -64,6 +64,13 @@ export class Drifts {
       observed: observed?.systems ?? [],
       leftOut: observed?.leftOut ?? [],
     });
+  }
+
+  /** As what this boot of it is claimed. */
+  bootedAs(machine: Machine, session: BootSession): BootedAs | undefined {
+    const { planner, renderText } = this.#deps;
+    const wanted = wantedBoot(planner, renderText, { machine, mac: session.mac, session }, 'now');
+    return wanted.kind === 'boot' ? wanted.next : undefined;
   }
 
   /**

@@ -1,6 +1,5 @@
 import { parseChoice } from '../decide/boot-menu.js';
 import { PART_FILES } from '../decide/boot-plan.js';
-import { bootedAs } from '../decide/booted-as.js';
 import { HEARTBEAT_SECONDS } from '../decide/machine-status.js';
 import type { BootSession, BootStage, Claim } from '../domain/boot-session.js';
 import { AnybiosError, invalid } from '../domain/errors.js';
@@ -10,6 +9,7 @@ import { type ClaimPlaceDeps, strangerReason } from './claim-place.js';
 import type { Claimants } from './claimants.js';
 import type { Claims } from './claims.js';
 import type { DownloadQueue } from './download-queue.js';
+import type { Drifts } from './drifts.js';
 import type { EventLog } from './event-log.js';
 import { type AnswerLines, count, dataOf, fileLines, type Lines, one, TEXT_LIMIT, word } from './machine-lines.js';
 import type { Observations } from './observations.js';
@@ -22,6 +22,7 @@ export interface MachineReportsDeps extends ClaimPlaceDeps {
   readonly observations: Observations;
   readonly claims: Claims;
   readonly planner: Planner;
+  readonly drifts: Drifts;
   readonly claimants: Claimants;
   readonly systems: SystemReports;
   readonly downloadQueue: DownloadQueue;
@@ -98,7 +99,8 @@ export class MachineReports {
     // Where another server gives the addresses, the OS may get another one than the firmware; the claim proves that it is ours.
     const moved = session.dhcpMode === 'proxy' ? { address } : {};
     const { images } = plan;
-    const booted = bootedAs(planner.assignment(claim.mac, machine), plan);
+    const chosen = choice === undefined ? session : { ...session, choice };
+    const booted = machine === undefined ? undefined : this.#deps.drifts.bootedAs(machine, chosen);
     const claimed = sessions.step(session, {
       stage: 'stage1',
       claimedAt: this.#deps.clock(),

@@ -57,11 +57,12 @@ export class WantedBoots {
   }
 }
 
-/** The plan of its next boot, and its systems as this boot would run them. */
+/** The plan of its next boot, or of the one that is being claimed (`now`), and its systems as this boot would run them. */
 export function wantedBoot(
   planner: Planner,
   renderText: RenderText,
   { machine, mac = machine.macs[0], session }: Wanting,
+  when: 'next' | 'now' = 'next',
 ): WantedBoot {
   if (mac === undefined)
     return { kind: 'none', reason: 'it has no MAC and was never seen', remedy: 'switch it on', ends: 'wait' };
@@ -74,7 +75,11 @@ export function wantedBoot(
     return { kind: 'none', reason: plan.reason, remedy, ends: fault ? 'wait' : 'reboot' };
   }
   // Its next boot gets the reserved address; what runs now has the one of this boot.
-  const moves = session?.address !== undefined && machine.address !== undefined && machine.address !== session.address;
+  const moves =
+    when === 'next' &&
+    session?.address !== undefined &&
+    machine.address !== undefined &&
+    machine.address !== session.address;
   const next = moves ? planner.plan(mac, machine, { ...boot, address: machine.address }, assignment) : plan;
   const booted = bootedAs(assignment, next);
   if (booted === undefined)
@@ -86,7 +91,8 @@ export function wantedBoot(
       digest: defineSystem(planned, plan.params, about).digest,
       restart: planned.system.restart,
     }));
-    return { kind: 'boot', next: booted, systems };
+    const single = booted.mode === 'single' ? systems[0]?.digest : undefined;
+    return { kind: 'boot', next: single === undefined ? booted : { ...booted, single }, systems };
   } catch (error) {
     if (!(error instanceof AnybiosError)) throw error;
     return { kind: 'none', reason: error.message, remedy: error.remedy ?? 'correct its template', ends: 'wait' };

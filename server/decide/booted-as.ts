@@ -1,6 +1,7 @@
 import type { BootedAs } from '../domain/boot-session.js';
 import type { Assignment } from './assignment.js';
 import type { BootPlan } from './boot-plan.js';
+import { changedPart } from './system-digest-parts.js';
 
 /** Arguments that are of one boot alone, or that are told otherwise: the list of systems changes while the machine runs. */
 const OWN_WORDS = ['chroot', 'anybios.session', 'anybios.nonce', 'anybios.choice', 'anybios.mode', 'anybios.rootfs'];
@@ -25,7 +26,10 @@ const keyOf = (arg: string): string => arg.split('=', 1)[0] ?? arg;
 export function rebootDifferences(
   booted: BootedAs,
   next: BootedAs,
-): readonly { readonly what: 'profile' | 'mode' | 'kernel' | 'live-os' | 'arguments'; readonly reason: string }[] {
+): readonly {
+  readonly what: 'profile' | 'mode' | 'kernel' | 'live-os' | 'arguments' | 'definition';
+  readonly reason: string;
+}[] {
   const pair = (before: string | undefined, after: string | undefined): string =>
     `it was booted with ${before ?? 'none'}, it would get ${after ?? 'none'} now`;
   // Another profile has other images and arguments: that is one difference, not four.
@@ -36,7 +40,13 @@ export function rebootDifferences(
     ...(booted.kernel === next.kernel ? [] : [{ what: 'kernel' as const, reason: pair(booted.kernel, next.kernel) }]),
     ...(booted.rootfs === next.rootfs ? [] : [{ what: 'live-os' as const, reason: pair(booted.rootfs, next.rootfs) }]),
     ...argumentChanges(booted.args, next.args),
+    ...singleChange(booted.single, next.single),
   ];
+}
+
+function singleChange(before: string | undefined, after: string | undefined) {
+  if (before === undefined || after === undefined || changedPart(before, after) !== 'definition') return [];
+  return [{ what: 'definition' as const, reason: 'the machine is its one system, of an older definition' }];
 }
 
 function argumentChanges(before: readonly string[], after: readonly string[]) {
@@ -47,7 +57,7 @@ function argumentChanges(before: readonly string[], after: readonly string[]) {
   return [
     {
       what: 'arguments' as const,
-      reason: `kernel arguments: it was booted with ${text(gone) ?? 'nothing else'}, it would get ${text(added) ?? 'nothing instead'} now`,
+      reason: `it was booted with ${text(gone) ?? 'nothing else'}, it would get ${text(added) ?? 'nothing instead'} now`,
     },
   ];
 }

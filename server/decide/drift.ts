@@ -107,12 +107,18 @@ function ofSystem(wanted: WantedSystem, seen: ObservedSystem, machine: string): 
   const why = seen.message === undefined || seen.message === '' ? '' : `: ${seen.message}`;
   const job = (kind: string): string => `anybios job ${kind} ${system} -m ${machine}`;
   if (seen.state === 'failed')
-    return { what: 'failed', system, reason: `failed${why}`, ends: 'job', remedy: `${job('logs')}; ${job('restart')}` };
+    return {
+      what: 'failed',
+      system,
+      reason: `it does not run${why}`,
+      ends: 'job',
+      remedy: `${job('logs')}; ${job('restart')}`,
+    };
   if (seen.state === 'paused')
-    return { what: 'paused', system, reason: `paused${why}`, ends: 'job', remedy: job('resume') };
+    return { what: 'paused', system, reason: `it stands still${why}`, ends: 'job', remedy: job('resume') };
   // One that is not started again and ended well has done its work; how it ended is in its last report.
   if (seen.state === 'stopped' && (wanted.restart === 'always' || STOPPED_BY_JOB.test(seen.message ?? '')))
-    return { what: 'stopped', system, reason: `stopped${why}`, ends: 'job', remedy: job('start') };
+    return { what: 'stopped', system, reason: `it does not run${why}`, ends: 'job', remedy: job('start') };
   if (part === 'images')
     return {
       what: 'image',

@@ -81,6 +81,8 @@ export interface BootedAs {
   readonly rootfs?: string;
   /** Kernel arguments, without those of one boot alone and without the list of systems. */
   readonly args: readonly string[];
+  /** Mode single: digest of its one system, which becomes the machine (boot/system-digest.ts). */
+  readonly single?: string;
 }
 
 /** Boot credential of a session (docs/booting.md, 5). Only hashes are stored. */

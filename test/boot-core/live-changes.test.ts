@@ -18,18 +18,20 @@ beforeEach(async () => {
 });
 afterEach(async () => await core.close());
 
-/** node1 with its systems running, as its role `web` has them. */
-async function booted(choice?: string): Promise<Claim> {
+/** node1 boots until its stage 1 has claimed it. */
+async function claimed(): Promise<Claim> {
   core.dora('pxe');
   core.dora('ipxe');
   const file = await core.boot.resolve('boot/ipxe/52-54-00-00-00-01', { protocol: 'http', address });
   const text = file.kind === 'text' ? file.text : '';
   const nonce = /anybios\.nonce=([0-9a-f]+)/.exec(text)?.[1] ?? '';
-  const answer = await core.reports.claim(
-    lines({ nonce, 'claim-id': 'claim-id-1', ...(choice === undefined ? {} : { choice }) }),
-    address,
-  );
-  const its = await core.claims.authenticate(answerValue(answer, 'credential'));
+  const answer = await core.reports.claim(lines({ nonce, 'claim-id': 'claim-id-1' }), address);
+  return await core.claims.authenticate(answerValue(answer, 'credential'));
+}
+
+/** node1 with its systems running, as its role `web` has them. */
+async function booted(): Promise<Claim> {
+  const its = await claimed();
   await core.reports.report(its, lines({ stage: 'live', step: 'started' }));
   await core.systems.heartbeat(its, lines({ system: ['web running 0', 'db running 0'] }));
   return its;
@@ -259,6 +261,17 @@ describe('what a heartbeat is answered', () => {
     ).toBe('none');
     expect(await beat(before)).toBe('refresh');
   });
+});
+
+test('a machine that is its one system needs a reboot for another definition of it', async () => {
+  const one: Role = { name: 'web', profile: 'micro', mode: 'single', systems: ['web'], params: {} };
+  changeRole(one);
+  core.now += 120_000;
+  claim = await claimed();
+  await core.reports.report(claim, lines({ stage: 'systems', step: 'handed-over', system: 'web' }));
+  expect(core.views.machineView('node1')).toMatchObject({ status: 'unmanaged', drift: [] });
+  change({ name: 'web', env: { SITE: 'other' } });
+  expect(core.views.machineView('node1')?.drift).toMatchObject([{ what: 'definition', ends: 'reboot' }]);
 });
 
 test('a template that cannot be rendered any more is a difference with its reason; the systems go on', async () => {

@@ -128,7 +128,8 @@ describe('one machine', () => {
   test('the same id again is the same job and runs once; another order with it is refused', async () => {
     const wish = { id: 'once', kind: 'exec', command: ['/bin/sh', '-c', `echo x >>${lives[0]?.run}/once`] };
     const [first, second] = await Promise.all([ask('node1', wish), ask('node1', wish)]);
-    expect(first).toEqual(second);
+    // The second may find it a step further.
+    for (const answer of [first, second]) expect(answer).toMatchObject({ status: 202, body: { id: 'once' } });
     await ended('once');
     expect(await ask('node1', wish)).toMatchObject({ status: 202, body: { id: 'once', state: 'done' } });
     expect(readFileSync(`${lives[0]?.run}/once`, 'utf8')).toBe('x\n');

@@ -143,8 +143,8 @@ describe('machines', () => {
     const systems = row('node1').locator('.systems li');
     await vi.waitFor(async () => expect(await systems.allTextContents()).toEqual(['web · running ↻2', 'db · paused']));
     expect(await row('node1').locator('.drift li').allTextContents()).toEqual([
-      'web: older definition it is composed from an older definition changes by itself',
-      'db: paused paused waits for a job',
+      'web: older definition it is composed from an older definition changes now',
+      'db: paused it stands still waits for a job',
     ]);
     expect(await systems.first().getAttribute('data-drift')).toBe('definition');
     const times = { createdAt: api.core.now, expiresAt: api.core.now + 1000, timeoutSeconds: 60 };
