@@ -22,6 +22,10 @@ const remote = subnet({
 const DNSMASQ = ['dnsmasq', '-d', '--port=0', '--conf-file=/dev/null', '--dhcp-relay=10.78.0.1,10.77.0.1'];
 /** -a: adds option 82, whose circuit id is the name of the interface that heard the client. */
 const DHCRELAY = ['dhcrelay', '-4', '-d', '-a', '--no-pid', '-id', 'eth1', '-iu', 'eth0', '10.77.0.1'];
+/** The same with the client's link in sub-option 5, and the address of eth0 as giaddr. 4.4.3 crashes when -a or -iu stand beside it. */
+const LINK_SELECTION = ['dhcrelay', '-4', '-d', '--no-pid', '-U', 'eth0', '-id', 'eth1', '10.77.0.1'];
+const overrideRelay = fileURLToPath(new URL('../support/override-relay.mjs', import.meta.url));
+const OVERRIDE = [process.execPath, overrideRelay, '10.77.0.1', '10.77.0.254', '10.78.0.1'];
 
 let wire: DhcpWire;
 let relay: string;
@@ -36,6 +40,7 @@ beforeAll(async () => {
   ip(relay, 'addr', 'add', '10.78.0.1/24', 'dev', 'eth1');
   ip(relay, 'link', 'set', 'eth1', 'up');
   ip(far, 'link', 'set', 'eth0', 'address', MAC, 'up');
+  ip(relay, 'route', 'add', '255.255.255.255', 'dev', 'eth1');
   ip(wire.server, 'route', 'add', '10.78.0.0/24', 'via', '10.77.0.254');
   await wire.run(relay, ['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1']);
 });
@@ -122,5 +127,36 @@ test('an address behind the relay that answers ICMP is quarantined, and another 
   expect(boot.steps.filter(({ message }) => message === 'decline')).toMatchObject([
     { text: expect.stringMatching(/^10\.78\.0\.100 is in use by a machine that answers ICMP/) },
   ]);
+  expect(troubles).toEqual([]);
+});
+
+test('isc-dhcp-relay that names the link apart from itself (-U, RFC 3527): an address of the link, answered to the relay', async () => {
+  const { boot, troubles } = await site(LINK_SELECTION);
+  await expect.poll(udhcpc().said, { timeout: 20_000 }).toContain('reason=bound address=10.78.0.100');
+  expect(boot.steps.find(({ message }) => message === 'ack')?.data).toMatchObject({
+    subnet: '10.78.0.0/24',
+    relay: '10.77.0.254',
+    path: 'relay 10.77.0.254',
+  });
+  expect(troubles).toEqual([]);
+});
+
+test('a relay that has itself named as the server (RFC 5107): it is, and the renewal passes through it', async () => {
+  const { boot, leases, troubles } = await site(OVERRIDE);
+  const client = udhcpc();
+  await expect
+    .poll(client.said, { timeout: 20_000 })
+    .toContain('reason=bound address=10.78.0.100 mask=255.255.255.0 lease=3600 router=10.78.0.1 server=10.78.0.1');
+
+  client.child.kill('SIGUSR1');
+  await expect.poll(() => boot.words().filter((word) => word === 'ack').length, { timeout: 20_000 }).toBe(2);
+  // It came from the relay, where the first test's renewal came straight to us.
+  expect(boot.steps.at(-1)?.data).toMatchObject({ why: 'renewed', path: 'relay 10.77.0.254' });
+  await expect
+    .poll(client.said, { timeout: 20_000 })
+    .toMatch(/reason=renew address=10\.78\.0\.100 .*server=10\.78\.0\.1/);
+
+  client.child.kill('SIGUSR2');
+  await expect.poll(() => leases.leaseAt(parseIpv4('10.78.0.100'))?.state, { timeout: 20_000 }).toBe('released');
   expect(troubles).toEqual([]);
 });
