@@ -36,6 +36,7 @@ export const OVERRIDABLE: Readonly<Record<string, Kind>> = {
   'dhcp.subnets.#.leaseTime': 'text',
   'dhcp.subnets.#.loader': 'text',
   'dhcp.subnets.#.downloads': 'number',
+  'dhcp.subnets.#.leasesPerPort': 'number',
   'dhcp.subnets.#.tftpBlockSize': 'number',
   'dhcp.subnets.#.ipv6Router': 'text',
   'downloads.atOnce': 'number',

@@ -109,6 +109,7 @@ const subnet = strict({
   bootFiles: bootFilesSchema.exactOptional(),
   probe: probe.exactOptional(),
   leaseTime: parsed(parseDuration, DURATION).default(3600),
+  leasesPerPort: whole(1, 65_535).exactOptional(),
   loader: z.enum(LOADERS).exactOptional(),
   downloads: downloadsAtOnce.exactOptional(),
   tftpBlockSize: whole(

@@ -170,7 +170,7 @@ describe('a wrong configuration names the line, the key and what is allowed', ()
       'an unknown key deep inside',
       DHCP('{ cidr: 10.0.0.0/24, gateway: 10.0.0.1 }'),
       [
-        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, loader, downloads, tftpBlockSize, ipv6Router`,
+        `${AT(5)}: dhcp.subnets[0].gateway: unknown key; allowed: cidr, mode, pool, pools, exclude, router, dns, domain, ntp, routes, options, bootFiles, probe, leaseTime, leasesPerPort, loader, downloads, tftpBlockSize, ipv6Router`,
       ],
     ],
     [
@@ -383,6 +383,7 @@ describe('overrides', () => {
       'dhcp.subnets.#.leaseTime': '2h',
       'dhcp.subnets.#.loader': 'shim',
       'dhcp.subnets.#.downloads': '7',
+      'dhcp.subnets.#.leasesPerPort': '4',
       'dhcp.subnets.#.tftpBlockSize': '1368',
       'dhcp.subnets.#.ipv6Router': 'none',
       'downloads.atOnce': '20',
@@ -428,6 +429,7 @@ describe('overrides', () => {
             leaseSeconds: 7200,
             loader: 'shim',
             downloads: 7,
+            leasesPerPort: 4,
             tftpBlockSize: 1368,
             ipv6Router: 'none',
           },

@@ -76,6 +76,13 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   const sessions = new Sessions(state, store, events, { log, clock, newId: options.newId });
   const observations = new Observations(state, store, log, clock);
   const claims = new Claims(options.key, store, snapshot.claims, clock);
+  observations.onForgotten = (key) => {
+    const session = sessions.forget(key);
+    if (session === undefined) return;
+    claims
+      .revoke(session.id)
+      .catch((error: unknown) => log.error({ error, key }, 'a nonce of a forgotten machine could not be revoked'));
+  };
   const planner = new Planner({
     state,
     identity: options.identity,

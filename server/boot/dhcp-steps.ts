@@ -8,6 +8,7 @@ import type { ProxyMemory } from './proxy-memory.js';
 import type { SecureBootMemory } from './secure-boot-memory.js';
 import type { Senders } from './senders.js';
 import type { Sessions } from './sessions.js';
+import { StrangerLimit } from './stranger-limit.js';
 
 export interface DhcpStepsDeps {
   readonly senders: Senders;
@@ -22,9 +23,11 @@ export interface DhcpStepsDeps {
 /** What DHCP packets say of a boot: they open its session, move it on, and land in the timeline. */
 export class DhcpSteps {
   readonly #deps: DhcpStepsDeps;
+  readonly #strangers: StrangerLimit;
 
   constructor(deps: DhcpStepsDeps) {
     this.#deps = deps;
+    this.#strangers = new StrangerLimit({ clock: deps.clock, record: (event) => deps.events.record(event) });
   }
 
   take(step: DhcpStep, { machine, assignment }: Sender): void {
@@ -36,6 +39,8 @@ export class DhcpSteps {
     const unlisted = assignment.kind === 'none' && assignment.unlisted;
     const seen = observations.get(key);
     if (netboots && !unlisted && message !== 'ignored') {
+      // Nor is it told of: the limit tells of all of them together.
+      if (seen === undefined && machine === undefined && !this.#strangers.admits()) return;
       const firmwareArch = facts.client !== 'ipxe' || seen?.arch === undefined ? facts.arch : seen.arch;
       const news =
         seen === undefined ||

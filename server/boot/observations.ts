@@ -13,13 +13,18 @@ const STRANGER_TICK_MS = 10_000;
 /** What machines show of themselves: in memory at once, in the store when it matters after a restart. */
 export class Observations {
   readonly #state: State;
-  readonly #store: Pick<Store, 'saveObserved' | 'removeObserved'>;
+  readonly #store: Pick<Store, 'saveObserved' | 'removeObserved' | 'forgetStranger'>;
   readonly #log: BootLog;
   readonly #clock: () => number;
   /** Keys of machines that are only discovered, the one that was silent longest first. */
   readonly #strangers = new Set<string>();
 
-  constructor(state: State, store: Pick<Store, 'saveObserved' | 'removeObserved'>, log: BootLog, clock: () => number) {
+  constructor(
+    state: State,
+    store: Pick<Store, 'saveObserved' | 'removeObserved' | 'forgetStranger'>,
+    log: BootLog,
+    clock: () => number,
+  ) {
     this.#state = state;
     this.#store = store;
     this.#log = log;
@@ -88,15 +93,18 @@ export class Observations {
     for (const oldest of this.#strangers) {
       if (this.#state.observed.get(oldest)?.waiting === true) continue;
       this.#drop(oldest);
-      this.#state.sessions.delete(oldest);
+      this.onForgotten?.(oldest);
       this.#store
-        .removeObserved(oldest)
+        .forgetStranger(oldest)
         .catch((error: unknown) =>
           this.#log.error({ error, key: oldest }, 'a discovered machine could not be forgotten'),
         );
       return;
     }
   }
+
+  /** Set by the core: a machine that was only discovered goes with its boots. */
+  onForgotten: ((key: string) => void) | undefined;
 
   #drop(key: string): void {
     this.#strangers.delete(key);

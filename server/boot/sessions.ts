@@ -207,6 +207,16 @@ export class Sessions {
     this.#put({ ...rest, key: to, ...(machine === undefined ? {} : { machine }) });
   }
 
+  /** Nobody asks for this machine any more. Its newest session, which may have a nonce. */
+  forget(key: string): BootSession | undefined {
+    const session = this.#state.sessions.get(key);
+    this.#state.sessions.delete(key);
+    this.#open.delete(key);
+    this.#replaced.delete(key);
+    this.#promised.delete(key);
+    return session;
+  }
+
   /** Names what silence means, once per silence. */
   checkStalls(): void {
     const now = this.#clock();

@@ -7,7 +7,7 @@ import type { DhcpContext, DhcpReply } from './dhcp-decision.js';
 import { chosenOptions } from './options.js';
 import { type ReplyOptions, replyTo } from './reply.js';
 import { describePath, replyPath } from './reply-path.js';
-import { cidrText, subnetOptions } from './subnet-options.js';
+import { cidrText, leaseOptions, subnetOptions } from './subnet-options.js';
 
 /** OFFER or ACK: the address, the subnet's options, and what this firmware boots. Without `address`: options only. */
 export function answer(
@@ -16,11 +16,14 @@ export function answer(
   type: 'offer' | 'ack',
   address: Ipv4 | undefined,
   why: string,
+  leaseSeconds = context.subnet.leaseSeconds,
 ): DhcpReply {
   const { identity, serverId, facts } = context;
   const offer = context.bootOffer();
   const boot = bootFields(facts, offer, identity.address);
   const options = subnetOptions(context.subnet);
+  const isShort = leaseSeconds !== context.subnet.leaseSeconds;
+  const lease = isShort ? leaseOptions(leaseSeconds) : options.lease;
   const name = context.machine?.name;
   const message = replyTo(request, {
     type,
@@ -28,7 +31,7 @@ export function answer(
     yiaddr: address,
     siaddr: boot.siaddr,
     file: boot.file,
-    encoded: address === undefined ? [options.network] : [options.lease, options.network],
+    encoded: address === undefined ? [options.network] : [lease, options.network],
     options: name === undefined ? NO_OPTIONS : { hostName: name },
     encodedAfter: options.rest,
     chosen: chosenOptions(context),
@@ -36,7 +39,8 @@ export function answer(
   });
   const path = replyPath(request, { type, yiaddr: message.yiaddr });
   const file = offer.kind === 'none' ? undefined : offer.kind === 'script' ? offer.url : offer.file;
-  const what = address === undefined ? 'options' : `${formatIpv4(address)} (${why})`;
+  const time = isShort ? `, for ${leaseSeconds} s first: the pool fills up` : '';
+  const what = address === undefined ? 'options' : `${formatIpv4(address)} (${why}${time})`;
   const text = `${type === 'offer' ? 'offered' : 'given'} ${what}${bootWords(facts, offer.reason, file)}`;
   const data: Record<string, Json> = { why, boot: offer.reason };
   if (file !== undefined) data.file = file;

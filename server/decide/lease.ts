@@ -18,6 +18,12 @@ export interface Addresses {
   reservedFor(address: Ipv4): Machine | undefined;
   /** In a pool for machines of this kind, and neither excluded nor the router's nor this server's own. */
   inPool(address: Ipv4, known: boolean): boolean;
+  /** Of the last addresses of a pool for all: unknown machines leave them to registered ones. */
+  isKept(address: Ipv4, known: boolean): boolean;
+  /** Most of what unknown machines can get in the subnet is in use. */
+  isCrowded(subnet: Subnet): boolean;
+  /** How many addresses other NICs behind this port have (subnets with `leasesPerPort`). */
+  leasesAtPort(port: string, mac: Mac): number;
   /** How many addresses rest because this NIC found them in use. */
   quarantinedBy(mac: Mac, now: number): number;
   /**
@@ -78,11 +84,14 @@ export function refusalOf(subject: LeaseSubject, address: Ipv4): Refusal | undef
   if (holder !== undefined && holder !== mac) return refuse('taken', `is offered to ${holder}`);
   if (reserved !== undefined) return undefined;
   if (!addresses.inPool(address, machine !== undefined)) return refuse('foreign', 'is not in a pool');
+  if (addresses.isKept(address, machine !== undefined)) return refuse('taken', KEPT);
   if (holder === mac) return undefined;
   const own = leaseInSubnet(subject);
   if (own === undefined || own.address === address || !isLive(own, now)) return undefined;
   return refuse('taken', `was not offered to it: it has ${formatIpv4(own.address)}`);
 }
+
+const KEPT = 'is one of the last of its pool, kept for registered machines';
 
 /**
  * A machine that is told by its port or client id keeps its reserved address with another network card: the lease of the card
@@ -120,9 +129,10 @@ export function chooseAddress(subject: LeaseSubject, requested: Ipv4 | undefined
     return { kind: 'address', address: free, why };
   }
   const taken = machine?.address === undefined ? undefined : refusalOf(subject, machine.address);
+  const kept = machine === undefined && addresses.free(subnet, now, true) !== undefined;
   return {
     kind: 'none',
-    reason: `no address is free in ${formatCidr(subnet.cidr)}${taken === undefined ? '' : ` (${taken.reason})`}`,
+    reason: `no address is free in ${formatCidr(subnet.cidr)}${taken === undefined ? '' : ` (${taken.reason})`}${kept ? ' for unknown machines' : ''}`,
   };
 }
 
@@ -148,13 +158,29 @@ export function quarantineSeconds({ mac, subnet, now, addresses }: LeaseSubject)
   return Math.min(subnet.leaseSeconds, Math.max(SHORTEST_QUARANTINE, trusted));
 }
 
+/** What an unknown machine is given first when addresses get scarce: a flood that asks once is over this long after its end. */
+const FIRST_LEASE = 300;
+/** A machine that still asks after this is there; its firmware and iPXE may well be done sooner. */
+const IS_THERE = 60;
+
+/** How long the address is given for: `leaseTime`, but for unknown machines in a crowded pool until they have shown to stay. */
+export function leaseSecondsFor({ mac, machine, subnet, now, addresses }: LeaseSubject, address: Ipv4): number {
+  if (machine !== undefined || subnet.leaseSeconds <= FIRST_LEASE || !addresses.isCrowded(subnet)) {
+    return subnet.leaseSeconds;
+  }
+  const before = addresses.leaseAt(address);
+  const isThere = before?.mac === mac && before.state === 'active' && isLive(before, now);
+  return isThere && now - before.startedAt >= IS_THERE ? subnet.leaseSeconds : FIRST_LEASE;
+}
+
 /** The lease as it is after the ACK. A renewal keeps the time at which it started. */
 export function grantedLease(
   subject: LeaseSubject,
   address: Ipv4,
+  leaseSeconds: number,
   seen: { readonly clientId?: string | undefined; readonly hostname?: string | undefined },
 ): Lease {
-  const { mac, subnet, now, addresses } = subject;
+  const { mac, now, addresses } = subject;
   const before = addresses.leaseAt(address);
   const renewed = before?.mac === mac && before.state === 'active' && isLive(before, now);
   const lease: { -readonly [K in keyof Lease]: Lease[K] } = {
@@ -162,7 +188,7 @@ export function grantedLease(
     mac,
     state: 'active',
     startedAt: renewed ? before.startedAt : now,
-    expiresAt: now + subnet.leaseSeconds,
+    expiresAt: now + leaseSeconds,
   };
   if (seen.clientId !== undefined) lease.clientId = seen.clientId;
   if (seen.hostname !== undefined) lease.hostname = seen.hostname;

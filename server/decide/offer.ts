@@ -12,9 +12,11 @@ import {
   isLive,
   type LeaseSubject,
   leaseInSubnet,
+  leaseSecondsFor,
   quarantineSeconds,
   refusalOf,
 } from './lease.js';
+import { limitedPort, portRefusal } from './port-limit.js';
 import { decideProxy } from './proxy.js';
 
 const LONGEST_CLIENT_ID = 255;
@@ -50,12 +52,16 @@ export function decideDhcp(request: DhcpPacket, context: DhcpContext): DhcpDecis
 }
 
 function decideDiscover(request: DhcpPacket, context: DhcpContext): DhcpDecision {
-  const choice = chooseAddress(subjectOf(context), getOption(request.options, 'requestedAddress'));
+  const subject = subjectOf(context);
+  const choice = chooseAddress(subject, getOption(request.options, 'requestedAddress'));
   if (choice.kind === 'none') return ignore(choice.reason);
+  const full = portRefusal(context, choice.address);
+  if (full !== undefined) return ignore(full);
   const { addresses, facts } = context;
   const isNew =
     addresses.reservedFor(choice.address) === undefined && addresses.leaseAt(choice.address)?.mac !== facts.mac;
-  const reply = answer(request, context, 'offer', choice.address, choice.why);
+  const leaseSeconds = leaseSecondsFor(subject, choice.address);
+  const reply = answer(request, context, 'offer', choice.address, choice.why, leaseSeconds);
   const { message, path, step: told } = reply;
   const held: { -readonly [K in keyof DhcpReply]: DhcpReply[K] } = {
     kind: 'reply',
@@ -137,15 +143,20 @@ function grantOrRefuse(request: DhcpPacket, context: DhcpContext, address: Ipv4,
   const subject = subjectOf(context);
   const refusal = refusalOf(subject, address);
   if (refusal !== undefined) return refuse(request, context, refusal.reason);
+  const full = portRefusal(context, address);
+  if (full !== undefined) return refuse(request, context, full);
+  const leaseSeconds = leaseSecondsFor(subject, address);
   const clientId = request.options.get(61);
-  const lease = grantedLease(subject, address, {
+  const lease = grantedLease(subject, address, leaseSeconds, {
     // One option's worth: a longer one (RFC 3396) is kept in memory and on disk for every lease, and tells no more.
     clientId: clientId === undefined || clientId.length > LONGEST_CLIENT_ID ? undefined : hex(clientId),
     hostname: context.facts.hostname,
   });
+  const port = limitedPort(context);
+  const expected = context.addresses.leaseAt(address);
   return {
-    ...answer(request, context, 'ack', address, why),
-    change: { lease, expected: context.addresses.leaseAt(address) },
+    ...answer(request, context, 'ack', address, why, leaseSeconds),
+    change: port === undefined ? { lease, expected } : { lease, expected, port },
     onConflict: () => refuse(request, context, `${formatIpv4(address)} was taken by another server`),
   };
 }

@@ -13,6 +13,14 @@ export interface SubnetOptions {
   readonly rest: EncodedOptions;
 }
 
+export function leaseOptions(seconds: number): EncodedOptions {
+  const lease = new Map<number, Uint8Array>();
+  setOption(lease, 'leaseTime', seconds);
+  setOption(lease, 'renewalTime', Math.floor(seconds / 2));
+  setOption(lease, 'rebindingTime', Math.floor((seconds * 7) / 8));
+  return lease;
+}
+
 /** A subnet is never changed: another configuration makes new ones, and their options are made anew. */
 const made = new WeakMap<Subnet, SubnetOptions>();
 const texts = new WeakMap<Subnet, string>();
@@ -22,10 +30,6 @@ export function subnetOptions(subnet: Subnet): SubnetOptions {
   const before = made.get(subnet);
   if (before !== undefined) return before;
   const { cidr, router, dns, domain, leaseSeconds } = subnet;
-  const lease = new Map<number, Uint8Array>();
-  setOption(lease, 'leaseTime', leaseSeconds);
-  setOption(lease, 'renewalTime', Math.floor(leaseSeconds / 2));
-  setOption(lease, 'rebindingTime', Math.floor((leaseSeconds * 7) / 8));
   const network = new Map<number, Uint8Array>();
   setOption(network, 'subnetMask', netmask(cidr.prefix));
   if (router !== undefined) setOption(network, 'routers', [router]);
@@ -33,7 +37,7 @@ export function subnetOptions(subnet: Subnet): SubnetOptions {
   const rest = new Map<number, Uint8Array>();
   if (domain !== undefined) setOption(rest, 'domainName', domain);
   setOption(rest, 'broadcastAddress', broadcastOf(cidr));
-  const options = { lease, network, rest };
+  const options = { lease: leaseOptions(leaseSeconds), network, rest };
   made.set(subnet, options);
   return options;
 }

@@ -20,4 +20,6 @@ export interface Lease {
 export interface LeaseChange {
   readonly lease: Lease;
   readonly expected: Lease | undefined;
+  /** The port of a relay that it is behind, where a subnet limits addresses by port. */
+  readonly port?: string;
 }

@@ -96,6 +96,8 @@ export interface Store {
 
   saveObserved(observed: Observed): Promise<void>;
   removeObserved(key: string): Promise<void>;
+  /** A machine that was only discovered: what was observed of it, and its boot sessions. */
+  forgetStranger(key: string): Promise<void>;
   saveSession(session: BootSession): Promise<void>;
   sessions(filter: SessionFilter): Promise<readonly BootSession[]>;
   session(id: string): Promise<BootSession | undefined>;

@@ -35,6 +35,8 @@ export interface Subnet {
   readonly dns: readonly Ipv4[];
   readonly domain?: string;
   readonly leaseSeconds: number;
+  /** Addresses that unknown machines behind one port of a relay (option 82) have at once; absent: as many as there are. */
+  readonly leasesPerPort?: number;
   readonly options?: DhcpOptionWords;
   readonly bootFiles?: BootFiles;
   /** How long to ask the wire whether a new address is in use before it is offered; absent: not at all. */

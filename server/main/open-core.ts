@@ -81,6 +81,7 @@ export async function openCore(
     subnets: config.dhcp.subnets,
     excluded: [identity.address],
     reservedFor: (address) => state.machineByAddress(address),
+    unaddressed: () => state.unaddressed,
     store,
   });
   const { filesDir } = config;

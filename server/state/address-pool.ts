@@ -31,6 +31,9 @@ export function withoutRanges(
 export class AddressPool {
   readonly #ranges: readonly AddressRange[];
   readonly #sorted: readonly AddressRange[];
+  /** Addresses in it. */
+  readonly size: number;
+  readonly #used = new Set<Ipv4>();
   #range = 0;
   #next: number;
   #returned: Ipv4[] = [];
@@ -42,6 +45,18 @@ export class AddressPool {
     this.#ranges = ranges;
     this.#sorted = [...ranges].sort((a, b) => a.first - b.first);
     this.#next = ranges[0]?.first ?? 0;
+    this.size = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  }
+
+  /** How many are leased or in quarantine. */
+  get used(): number {
+    return this.#used.size;
+  }
+
+  /** Keeps the count; what is not in the pool does not matter. */
+  mark(address: Ipv4, isUsed: boolean): void {
+    if (!isUsed) this.#used.delete(address);
+    else if (this.includes(address)) this.#used.add(address);
   }
 
   includes(address: Ipv4): boolean {

@@ -1,5 +1,5 @@
 import { conflict } from '../domain/errors.js';
-import { broadcastOf, contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
+import { contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { Lease, LeaseChange } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
@@ -7,7 +7,8 @@ import type { Subnet } from '../domain/site.js';
 import { AddressesByMac } from './addresses-by-mac.js';
 import { type Hold, Holds } from './holds.js';
 import { MinHeap } from './min-heap.js';
-import { poolsOf, type SubnetPool, serves } from './subnet-pools.js';
+import { Pools } from './pools.js';
+import { PortLeases } from './port-leases.js';
 
 /** The part of the store that makes leases durable (domain/ports.ts). */
 export interface LeaseStore {
@@ -23,6 +24,8 @@ export interface LeaseBookOptions {
   readonly excluded: Iterable<Ipv4>;
   /** The machine whose reserved address this is; asked at each use, so reservations may change at any time. */
   readonly reservedFor: (address: Ipv4) => Machine | undefined;
+  /** How many registered machines have no address of their own: some are kept for them. Default: none. */
+  readonly unaddressed?: () => number;
   readonly store: LeaseStore;
 }
 
@@ -41,9 +44,8 @@ export class LeaseBook {
   readonly #holds = new Holds();
   /** The one that rests longest first. */
   readonly #quarantined = new Set<Ipv4>();
-  #subnets: readonly Subnet[] = [];
-  #pools: readonly SubnetPool[] = [];
-  #excluded: ReadonlySet<Ipv4> = new Set();
+  readonly #ports = new PortLeases();
+  readonly #pools: Pools;
   /** Address and the time at which its lease may be over. */
   readonly #ends = new MinHeap<Ipv4>();
   /** Addresses with a change on its way to the store, and what is known to be durable there. */
@@ -51,6 +53,7 @@ export class LeaseBook {
 
   constructor(options: LeaseBookOptions) {
     this.#options = options;
+    this.#pools = new Pools(options);
     this.configure(options.subnets);
     const leases = [...options.leases].sort((a, b) => a.startedAt - b.startedAt);
     for (const lease of leases) this.#put(lease, lease.address);
@@ -61,14 +64,13 @@ export class LeaseBook {
    * the new pools too: they end in their own time. New pools are looked through from their beginning.
    */
   configure(subnets: readonly Subnet[]): void {
-    const excluded = new Set(this.#options.excluded);
-    for (const { cidr, router } of subnets) {
-      if (router !== undefined) excluded.add(router);
-      if (cidr.prefix < 31) excluded.add(cidr.network).add(broadcastOf(cidr));
+    this.#pools.configure(subnets);
+    for (const { address, state, expiresAt } of this.#leases.values()) {
+      if (state === 'released') continue;
+      this.#pools.mark(address, true);
+      // Counted until then; for those that ended before it is over at once.
+      this.#ends.push(expiresAt, address);
     }
-    this.#subnets = subnets;
-    this.#pools = subnets.flatMap(poolsOf);
-    this.#excluded = excluded;
   }
 
   /** Every lease on record, expired and released ones too, in no order. */
@@ -110,8 +112,21 @@ export class LeaseBook {
   }
 
   inPool(address: Ipv4, known: boolean): boolean {
-    const found = this.#poolOf(address);
-    return !this.#excluded.has(address) && found !== undefined && serves(found, known);
+    return this.#pools.holds(address, known);
+  }
+
+  isKept(address: Ipv4, known: boolean): boolean {
+    return this.#pools.isKept(address, known);
+  }
+
+  isCrowded(subnet: Subnet): boolean {
+    return this.#pools.isCrowded(subnet);
+  }
+
+  leasesAtPort(port: string, mac: Mac): number {
+    let count = 0;
+    for (const address of this.#ports.at(port)) if (this.#leases.get(address)?.mac !== mac) count++;
+    return count;
   }
 
   quarantinedBy(mac: Mac, now: number): number {
@@ -129,27 +144,30 @@ export class LeaseBook {
    */
   free(subnet: Subnet, now: number, known = false): Ipv4 | undefined {
     this.#expire(now);
-    const pools = this.#pools.filter((entry) => sameCidr(entry.subnet, subnet) && serves(entry, known));
     const isFree = (address: Ipv4): boolean =>
       !this.#holds.has(address) && !this.#isLeased(address, now) && this.#mayBeGiven(address);
     const isUnused = (address: Ipv4): boolean => !this.#leases.has(address) && isFree(address);
-    for (const { pool } of pools) {
+    const open = this.#pools.openTo(subnet, known);
+    for (const { pool } of open) {
       const found = pool.peek(isUnused, isFree, now);
       if (found !== undefined) return found;
     }
-    const hold = this.#oldestHold(subnet, now, known);
+    if (open.length === 0) return undefined;
+    const mayBeGiven = (address: Ipv4): boolean =>
+      this.#mayBeGiven(address) && open.some(({ pool }) => pool.includes(address));
+    const hold = this.#oldestHold(subnet, now, mayBeGiven);
     if (hold !== undefined && now - hold.since >= UNWANTED_SECONDS) return hold.address;
-    return this.#oldestQuarantine(subnet, known) ?? hold?.address;
+    return this.#oldestQuarantine(mayBeGiven) ?? hold?.address;
   }
 
   /** Keeps `address` for this NIC until its REQUEST comes; an earlier offer to it in the subnet is dropped. */
   hold(address: Ipv4, mac: Mac, now: number): void {
     this.#expire(now);
     for (const other of this.#holds.heldFor(mac)) {
-      if (this.#subnetOf(other) === this.#subnetOf(address)) this.#dropHold(other);
+      if (this.#pools.subnetOf(other) === this.#pools.subnetOf(address)) this.#dropHold(other);
     }
     this.#dropHold(address);
-    this.#holds.add(address, mac, now, this.#subnetOf(address)?.cidr.network ?? UNSPECIFIED);
+    this.#holds.add(address, mac, now, this.#pools.subnetOf(address)?.cidr.network ?? UNSPECIFIED);
   }
 
   /**
@@ -164,6 +182,7 @@ export class LeaseBook {
     flight.open++;
     this.#expire(now);
     this.#put(lease, address);
+    if (change.port !== undefined) this.#ports.took(change.port, address);
     let outcome: 'ok' | 'conflict' | undefined;
     try {
       outcome = await this.#options.store.claimLease(lease, expected);
@@ -188,7 +207,7 @@ export class LeaseBook {
    */
   async renew(mac: Mac, now: number): Promise<boolean> {
     const lease = this.#newest(mac);
-    const subnet = this.#subnets.find(({ cidr }) => lease !== undefined && contains(cidr, lease.address));
+    const subnet = lease === undefined ? undefined : this.#pools.subnetOf(lease.address);
     if (lease === undefined || subnet === undefined || lease.state !== 'active') return false;
     const holder = this.holderOf(lease.address, now);
     if (lease.expiresAt <= now && holder !== undefined && holder !== mac) return false;
@@ -214,34 +233,26 @@ export class LeaseBook {
     return this.leasesOf(mac).find((lease) => lease.state === 'active');
   }
 
-  #subnetOf(address: Ipv4): Subnet | undefined {
-    return this.#subnets.find(({ cidr }) => contains(cidr, address));
-  }
-
-  #poolOf(address: Ipv4): SubnetPool | undefined {
-    return this.#pools.find(({ subnet, pool }) => contains(subnet.cidr, address) && pool.includes(address));
-  }
-
-  #giveBack(address: Ipv4): void {
-    this.#poolOf(address)?.pool.giveBack(address);
-  }
-
   #isLeased(address: Ipv4, now: number): boolean {
     const lease = this.#leases.get(address);
     return lease !== undefined && lease.state !== 'released' && lease.expiresAt > now;
   }
 
   #mayBeGiven(address: Ipv4): boolean {
-    return !this.#excluded.has(address) && this.#options.reservedFor(address) === undefined;
+    return !this.#pools.isExcluded(address) && this.#options.reservedFor(address) === undefined;
   }
 
   #put(lease: Lease | undefined, address: Ipv4): void {
     const before = this.#leases.get(address);
-    if (before !== undefined && before.mac !== lease?.mac) this.#leasedTo.remove(before.mac, address);
+    if (before !== undefined && before.mac !== lease?.mac) {
+      this.#leasedTo.remove(before.mac, address);
+      this.#ports.left(address);
+    }
+    this.#mark(address, lease !== undefined && lease.state !== 'released');
     if (lease === undefined) {
       this.#leases.delete(address);
       this.#quarantined.delete(address);
-      this.#giveBack(address);
+      this.#pools.giveBack(address);
       return;
     }
     this.#leases.set(address, lease);
@@ -249,12 +260,17 @@ export class LeaseBook {
     if (lease.state === 'declined') this.#quarantined.add(address);
     this.#leasedTo.add(lease.mac, address);
     this.#dropHold(address);
-    if (lease.state === 'released') this.#giveBack(address);
+    if (lease.state === 'released') this.#pools.giveBack(address);
     else this.#ends.push(lease.expiresAt, address);
   }
 
+  #mark(address: Ipv4, isUsed: boolean): void {
+    this.#pools.mark(address, isUsed);
+    if (!isUsed) this.#ports.left(address);
+  }
+
   #dropHold(address: Ipv4): void {
-    if (this.#holds.drop(address)) this.#giveBack(address);
+    if (this.#holds.drop(address)) this.#pools.giveBack(address);
   }
 
   #expire(now: number): void {
@@ -262,28 +278,23 @@ export class LeaseBook {
       this.#dropHold(hold.address);
     }
     for (let address = this.#ends.popDue(now); address !== undefined; address = this.#ends.popDue(now)) {
-      if (!this.#isLeased(address, now)) this.#giveBack(address);
+      if (this.#isLeased(address, now)) continue;
+      this.#mark(address, false);
+      this.#pools.giveBack(address);
     }
   }
 
-  #oldestHold(subnet: Subnet, now: number, known: boolean): Hold | undefined {
+  #oldestHold(subnet: Subnet, now: number, mayBeGiven: (address: Ipv4) => boolean): Hold | undefined {
     for (const hold of this.#holds.inOrder(subnet.cidr.network)) {
       const { address } = hold;
-      if (!contains(subnet.cidr, address) || !this.inPool(address, known)) continue;
       const isInUse = this.#isLeased(address, now) && !this.#quarantined.has(address);
-      if (!isInUse && this.#mayBeGiven(address)) return hold;
+      if (!isInUse && mayBeGiven(address)) return hold;
     }
     return undefined;
   }
 
-  #oldestQuarantine(subnet: Subnet, known: boolean): Ipv4 | undefined {
-    for (const address of this.#quarantined) {
-      if (!contains(subnet.cidr, address) || this.#holds.has(address)) continue;
-      if (this.inPool(address, known) && this.#mayBeGiven(address)) return address;
-    }
+  #oldestQuarantine(mayBeGiven: (address: Ipv4) => boolean): Ipv4 | undefined {
+    for (const address of this.#quarantined) if (!this.#holds.has(address) && mayBeGiven(address)) return address;
     return undefined;
   }
 }
-
-const sameCidr = (a: Subnet, b: Subnet): boolean =>
-  a.cidr.network === b.cidr.network && a.cidr.prefix === b.cidr.prefix;

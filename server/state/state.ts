@@ -39,6 +39,7 @@ export class State {
   /** Written addresses of systems; most sites have few or none. */
   #bySystemAddress: ReadonlyMap<Ipv4, Machine> = new Map();
   #revision = 0;
+  #unaddressed = 0;
 
   constructor(snapshot: Snapshot, profiles: Iterable<Profile>) {
     for (const profile of profiles) this.profiles.set(profile.name, profile);
@@ -54,6 +55,11 @@ export class State {
   /** Grows with every change of desired state and images: what was made of them before is old. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** How many machines have no address of their own. */
+  get unaddressed(): number {
+    return this.#unaddressed;
   }
 
   machineByMac(mac: Mac): Machine | undefined {
@@ -177,6 +183,7 @@ export class State {
 
   #putMachine(machine: Machine): void {
     this.machines.set(machine.name, machine);
+    if (machine.address === undefined) this.#unaddressed++;
     for (const mac of machine.macs) this.#byMac.set(mac, machine);
     if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid, machine);
     if (machine.address !== undefined) this.#byAddress.set(machine.address, machine);
@@ -189,6 +196,7 @@ export class State {
     const old = this.machines.get(name);
     if (old === undefined) return;
     this.machines.delete(name);
+    if (old.address === undefined) this.#unaddressed--;
     for (const mac of old.macs) if (this.#byMac.get(mac) === old) this.#byMac.delete(mac);
     if (old.uuid !== undefined && this.#byUuid.get(old.uuid) === old) this.#byUuid.delete(old.uuid);
     const clientId = old.clientId === undefined ? undefined : opaqueHex(old.clientId);

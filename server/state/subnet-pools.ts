@@ -21,3 +21,16 @@ export function poolsOf(subnet: Subnet): SubnetPool[] {
 export function serves({ for: kind }: SubnetPool, known: boolean): boolean {
   return kind === undefined || (kind === 'known') === known;
 }
+
+/** Unknown machines leave this part of a pool for all to registered ones, but not more than there are such. */
+const KEPT_PART = 10;
+
+/**
+ * Whether one more address of the pool may be given to a machine of this kind. `unaddressed`: registered machines that have no
+ * address of their own. Without this a flood of invented machines takes what those need at their next boot.
+ */
+export function isOpen({ for: kind, pool }: SubnetPool, known: boolean, unaddressed: number): boolean {
+  if (known || kind !== undefined) return true;
+  const kept = Math.min(Math.floor(pool.size / KEPT_PART), unaddressed);
+  return kept === 0 || pool.size - pool.used > kept;
+}

@@ -62,6 +62,7 @@ export class WorkerStore implements Store {
       args: [{ key: observed.key, body: JSON.stringify(observed) }],
     }));
   removeObserved: Store['removeObserved'] = (...args) => this.#send('removeObserved', ...args);
+  forgetStranger: Store['forgetStranger'] = (...args) => this.#send('forgetStranger', ...args);
   saveSession: Store['saveSession'] = (session) =>
     this.#saveRow(session.id, () => {
       const { id, key, openedAt } = session;

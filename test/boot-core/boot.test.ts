@@ -726,7 +726,10 @@ describe('what a machine without MACs, a stolen nonce and a one-shot system get'
 
   test('invented MACs are forgotten again, the longest silent first; one that waits for approval stays', async () => {
     const macOf = (n: number) => parseMac((0x020000000000 + n).toString(16).padStart(12, '0'));
-    for (let n = 0; n <= MOST_STRANGERS; n++) core.step('discover', 'pxe', { mac: macOf(n) });
+    for (let n = 0; n <= MOST_STRANGERS; n++) {
+      core.now += 50;
+      core.step('discover', 'pxe', { mac: macOf(n) });
+    }
     expect(core.views.machineView(macOf(0))).toBeUndefined();
     expect(core.views.machineView(macOf(1))?.status).toBe('discovered');
     core.state.observed.set(macOf(1), { ...observedOf(macOf(1)), waiting: true });

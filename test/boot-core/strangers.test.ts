@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MOST_STRANGERS } from '../../server/boot/observations.js';
 import { parseMac } from '../../server/domain/mac.js';
 import { mac, startCore, type TestCore } from '../support/boot-core.js';
 
@@ -49,4 +50,60 @@ test('the MAC of a pinned machine at another port is named as an impostor; at it
   expect(core.boot.senderOf({ ...facts(PINNED), relay: port('port9'), renewing: true }).impostorOf).toBe('pinned');
   expect(core.boot.senderOf({ ...facts(PINNED), relay: port('port8') }).machine?.name).toBe('pinned');
   expect(core.boot.senderOf(facts(invented(7)))).not.toHaveProperty('impostorOf');
+});
+
+describe('unknownMachines: discover', () => {
+  let discovering: TestCore;
+  beforeEach(async () => {
+    discovering = await startCore({ unknown: { kind: 'discover' } });
+  });
+  afterEach(() => discovering.close());
+
+  const open = (n: number): boolean => {
+    discovering.step('discover', 'pxe', { mac: invented(n) });
+    return discovering.sessions.openOf(invented(n)) !== undefined;
+  };
+  const told = () =>
+    discovering.events_.filter(({ kind }) => kind === 'dhcp.limited').map(({ message, data }) => [message, data.count]);
+
+  test('5,000 invented machines open a boot at once, then 20 a second; the rest is counted, and real ones boot', async () => {
+    let opened = 0;
+    for (let n = 0; n < 8000; n++) if (open(n)) opened++;
+    expect(opened).toBe(5000);
+    expect(discovering.state.sessions.size).toBe(5000);
+    expect(discovering.state.observed.size).toBe(5000);
+    discovering.dora('pxe');
+    expect(discovering.sessions.openOf('node1')).toMatchObject({ outcome: 'running' });
+    // Those that are listed already go on.
+    discovering.dora('pxe', { mac: invented(17) });
+    expect(discovering.sessions.openOf(invented(17))?.address).toBeDefined();
+
+    discovering.now += 10_000;
+    for (let n = 8000; n < 9000; n++) if (open(n)) opened++;
+    expect(opened).toBe(5200);
+    await discovering.kinds();
+    expect(told()).toEqual([
+      [expect.stringMatching(/^a packet of a new machine left out, neither listed nor booted: more than 5000/), 1],
+      [expect.stringMatching(/^3000 packets of new machines left out/), 3000],
+    ]);
+  });
+
+  test('the machines that were silent longest are forgotten with their boots and nonces, in the store too', async () => {
+    const first = invented(0);
+    discovering.dora('pxe', { mac: first });
+    const session = discovering.sessions.of(first);
+    if (session === undefined) throw new Error('no session');
+    const nonce = await discovering.claims.nonceFor(session);
+    for (let n = 1; n <= MOST_STRANGERS; n++) {
+      discovering.now += 50;
+      expect(open(n)).toBe(true);
+    }
+    await discovering.events.flush();
+    expect(discovering.state.observed.size).toBe(MOST_STRANGERS);
+    expect(discovering.sessions.of(first)).toBeUndefined();
+    expect(await discovering.store.session(session.id)).toBeUndefined();
+    expect(await discovering.store.sessions({ key: first, limit: 10 })).toEqual([]);
+    expect(await discovering.claims.claim(nonce ?? '', 'claim-1')).toMatchObject({ kind: 'refused' });
+    expect((await discovering.store.sessions({ limit: 30_000 })).length).toBe(MOST_STRANGERS);
+  });
 });

@@ -46,6 +46,7 @@ export class RuleSite {
       subnets: [this.subnet],
       excluded: [identity.address],
       reservedFor: (address) => this.boot.machines.find((machine) => machine.address === address),
+      unaddressed: () => this.boot.machines.filter(({ address }) => address === undefined).length,
       store: this.store,
     });
   }

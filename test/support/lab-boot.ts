@@ -71,13 +71,14 @@ export class BootLab {
     this.#folder = folder;
   }
 
-  /** A lab of its own name with a running server. `more`: other keys of its configuration. */
+  /** A lab of its own name with a running server. `more`: other keys of its configuration; `edit` has the last word on it. */
   static async open(
     name: string,
     unknownMachines = 'localdisk',
     addresses?: { readonly cidr: string; readonly pool: string },
     mode: 'full' | 'proxy' = 'full',
     more = '',
+    edit: (config: string) => string = (config) => config,
   ): Promise<BootLab> {
     const folder = mkdtempSync('/tmp/la-');
     const namespace = `la-${name}`;
@@ -86,7 +87,7 @@ export class BootLab {
       folder: `${folder}/lab`,
       program: compiledEntry('cli/anybios.js'),
       accelerator: chooseAccelerator(process.env.LAB_ACCEL ?? 'auto'),
-      config: labConfig(unknownMachines, addresses).replace('mode: full', `mode: ${mode}`) + more,
+      config: edit(labConfig(unknownMachines, addresses).replace('mode: full', `mode: ${mode}`) + more),
     });
     const boot = new BootLab(lab, namespace, folder);
     try {

@@ -5,7 +5,14 @@ import { fromJson } from '../json.js';
 import { type Prepare, Prepared, param } from '../prepared.js';
 import type { Tables } from '../tables.js';
 
-type BootCalls = 'saveObserved' | 'removeObserved' | 'saveSession' | 'sessions' | 'session' | 'saveClaim';
+type BootCalls =
+  | 'saveObserved'
+  | 'removeObserved'
+  | 'forgetStranger'
+  | 'saveSession'
+  | 'sessions'
+  | 'session'
+  | 'saveClaim';
 
 const PRUNE_EVERY = 1000;
 
@@ -34,6 +41,10 @@ export function bootCalls(database: Kysely<Tables>, prepare: Prepare, keepSessio
     },
     async removeObserved(connection, key) {
       await connection.deleteFrom('observed').where('key', '=', key).execute();
+    },
+    async forgetStranger(connection, key) {
+      await connection.deleteFrom('observed').where('key', '=', key).execute();
+      await connection.deleteFrom('sessions').where('key', '=', key).execute();
     },
     saveSession(connection, { id, key, opened_ms, body }) {
       putSession.run({ id, key, opened_ms, body });
