@@ -10,7 +10,8 @@ import { AF_INET } from '../native/socket-address.js';
 /** Datagrams of one system call. */
 const MOST = 64;
 /** Larger than what any client of DHCP sends; a jumbo frame is refused, not cut. */
-const RECEIVE_BYTES = 4096;
+export const LARGEST_MESSAGE = 4096;
+const RECEIVE_BYTES = LARGEST_MESSAGE;
 const SEND_BYTES = 1536;
 const SOCKET_ADDRESS_BYTES = 16;
 const MSG_DONTWAIT = 0x40;

@@ -14,6 +14,7 @@ import { type DhcpPacket, decodePacket, encodePacket, replyLimit } from '../wire
 import { relayWord } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
 import { Scratch } from '../wire/writer.js';
+import { LARGEST_MESSAGE } from './datagrams.js';
 import type { DhcpMetrics } from './dhcp-metrics.js';
 import { DhcpLinks } from './links.js';
 import type { DhcpSite } from './links-needed.js';
@@ -100,7 +101,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       return undefined;
     }
     const began = performance.now();
-    const request = decodePacket(bytes);
+    const request = decode(bytes);
     const facts = classifyDhcp(request);
     try {
       const now = Math.floor(options.clock() / 1000);
@@ -263,7 +264,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
 
   /** Port 4011: the client has an address and asks for its boot file. */
   async function serveSecondLeg(bytes: Uint8Array, from: SecondLegPeer, link: SecondLegLink): Promise<void> {
-    const request = decodePacket(bytes);
+    const request = decode(bytes);
     const facts = classifyDhcp(request);
     const sender = boot.senderOf(facts);
     const context = lookUp(request, facts, sender, link, Math.floor(options.clock() / 1000));
@@ -349,6 +350,12 @@ function endsIpv6Wait({ facts, context, request }: Exchange, { message }: DhcpSt
   const { subnet } = context;
   const last = subnet.mode === 'full' ? 'ack' : 'offer';
   return subnet.ipv6Router === 'none' && facts.client === 'ipxe' && message === last && request.giaddr === UNSPECIFIED;
+}
+
+/** The first datagram of a turn comes from dgram, whatever its size. */
+function decode(bytes: Uint8Array): DhcpPacket {
+  if (bytes.length > LARGEST_MESSAGE) throw new WireError('datagram', 'is larger than any DHCP message');
+  return decodePacket(bytes);
 }
 
 /** How clients on this subnet reach us: our address in it, else the configured one. */

@@ -40,16 +40,26 @@ export function hasOption(options: DhcpOptions, name: OptionName): boolean {
  */
 export function readOptionArea(bytes: Uint8Array, into: Map<number, Uint8Array>, area: string): void {
   const reader = new Reader(bytes);
+  // Joined once at the end: a packet can hold thousands of pieces, and joining each to the ones before would copy megabytes.
+  let pieces: Map<number, Uint8Array[]> | undefined;
   while (reader.remaining > 0) {
     const code = reader.u8(area);
     if (code === PAD) continue;
-    if (code === END) return;
+    if (code === END) break;
     const field = optionField(code);
     const length = reader.u8(lengthField(code));
     const piece = reader.bytes(length, field);
     const before = into.get(code);
-    into.set(code, before === undefined ? piece : joined(before, piece));
+    if (before === undefined) {
+      into.set(code, piece);
+      continue;
+    }
+    pieces ??= new Map();
+    const its = pieces.get(code);
+    if (its === undefined) pieces.set(code, [before, piece]);
+    else its.push(piece);
   }
+  if (pieces !== undefined) for (const [code, its] of pieces) into.set(code, joined(its));
 }
 
 /** Writes all options and END; a value over 255 bytes goes out in pieces (RFC 3396). */
@@ -78,9 +88,12 @@ export function optionSize(value: Uint8Array): number {
   return value.length + 2 * Math.max(1, Math.ceil(value.length / LARGEST_PIECE));
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(a.length + b.length);
-  whole.set(a);
-  whole.set(b, a.length);
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
   return whole;
 }
