@@ -69,6 +69,8 @@ class World {
   readonly promised = new Map<Ipv4, Promised>();
   /** The last address that each was offered. */
   readonly offered = new Map<string, Ipv4>();
+  /** When each packet was sent: a client counts its lease from there (RFC 2131, section 4.4.1). The index is the xid. */
+  readonly #sentAt: number[] = [];
   acks = 0;
   /** What went wrong first. */
   broken: string | undefined;
@@ -125,7 +127,8 @@ class World {
     const isOwn = address !== undefined && this.promised.get(address)?.mac === mac;
     // Whoever sends these does not use the address from that moment on, whatever becomes of the packet.
     if (isOwn && (type === 'release' || type === 'decline')) this.promised.delete(address);
-    this.#packet?.(encodePacket(request(mac, options, fields)));
+    const xid = this.#sentAt.push(this.now) - 1;
+    this.#packet?.(encodePacket(request(mac, options, { ...fields, xid })));
   }
 
   async configure(which: number): Promise<void> {
@@ -151,7 +154,9 @@ class World {
       this.#fail(`${formatIpv4(answer.yiaddr)} is promised to ${before.mac} and to ${mac}`);
     }
     if (this.disk.rows.get(answer.yiaddr)?.mac !== mac) this.#fail(`${mac} was told before it was on the disk`);
-    const until = this.now + (getOption(answer.options, 'leaseTime') ?? 0);
+    const until = (this.#sentAt[answer.xid] ?? 0) + (getOption(answer.options, 'leaseTime') ?? 0);
+    // An ACK that comes late says nothing against a later one.
+    if (before?.mac === mac && before.until > until) return;
     this.promised.set(answer.yiaddr, { mac, until });
   }
 

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseIpv4 } from '../../server/domain/ipv4.js';
 import { adminToken, startApi, type TestApi } from '../support/api.js';
 
 let api: TestApi;
@@ -168,7 +169,13 @@ describe('for watchers', () => {
     api.core.dora('pxe');
     await api.core.events.flush();
     api.leases.push(
-      { address: 1 as never, mac: '52:54:00:00:00:01' as never, state: 'active', startedAt: 0, expiresAt: 5000 },
+      {
+        address: parseIpv4('10.77.0.100'),
+        mac: '52:54:00:00:00:01' as never,
+        state: 'active',
+        startedAt: 0,
+        expiresAt: 5000,
+      },
       { address: 2 as never, mac: '52:54:00:00:00:02' as never, state: 'active', startedAt: 0, expiresAt: 10 },
     );
     const response = await fetch(`${api.url}/metrics`);
@@ -179,6 +186,8 @@ describe('for watchers', () => {
     expect(text).toContain('anybios_machines{status="up"} 0\n');
     expect(text).toContain('anybios_leases{state="active"} 1\n');
     expect(text).toContain('anybios_leases{state="expired"} 1\n');
+    expect(text).toContain('anybios_pool_addresses{subnet="10.77.0.0/24"} 20\n');
+    expect(text).toContain('anybios_pool_used{subnet="10.77.0.0/24"} 1\n');
     // Exposition format 0.0.4: every line is a comment or `name{labels} number`.
     for (const line of text.trimEnd().split('\n')) {
       expect(line).toMatch(/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? [0-9.e+-]+)$/);

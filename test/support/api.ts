@@ -3,7 +3,7 @@ import { markDamaged } from '../../server/boot/image-events.js';
 import { Jobs } from '../../server/control/jobs.js';
 import type { SshClient } from '../../server/control/ssh-session.js';
 import type { HeardFact } from '../../server/domain/heard-fact.js';
-import { parseCidr } from '../../server/domain/ipv4.js';
+import { parseCidr, parseRange } from '../../server/domain/ipv4.js';
 import type { Lease } from '../../server/domain/lease.js';
 import type { Store } from '../../server/domain/ports.js';
 import type { Subnet } from '../../server/domain/site.js';
@@ -177,7 +177,13 @@ export async function startApi(
 }
 
 const testSubnets: readonly Subnet[] = [
-  { cidr: parseCidr('10.77.0.0/24'), mode: 'full', pools: [], dns: [], leaseSeconds: 3600 },
+  {
+    cidr: parseCidr('10.77.0.0/24'),
+    mode: 'full',
+    pools: [parseRange('10.77.0.100-10.77.0.119')],
+    dns: [],
+    leaseSeconds: 3600,
+  },
 ];
 
 /** As server/main.ts wires it. */
