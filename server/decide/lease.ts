@@ -163,14 +163,18 @@ const FIRST_LEASE = 300;
 /** A machine that still asks after this is there; its firmware and iPXE may well be done sooner. */
 const IS_THERE = 60;
 
-/** How long the address is given for: `leaseTime`, but for unknown machines in a crowded pool until they have shown to stay. */
+/**
+ * How long the address is given for: `leaseTime`, but for unknown machines in a crowded pool until they have shown to stay. Never
+ * less than what was promised before: the ACK that says so may get lost.
+ */
 export function leaseSecondsFor({ mac, machine, subnet, now, addresses }: LeaseSubject, address: Ipv4): number {
   if (machine !== undefined || subnet.leaseSeconds <= FIRST_LEASE || !addresses.isCrowded(subnet)) {
     return subnet.leaseSeconds;
   }
   const before = addresses.leaseAt(address);
-  const isThere = before?.mac === mac && before.state === 'active' && isLive(before, now);
-  return isThere && now - before.startedAt >= IS_THERE ? subnet.leaseSeconds : FIRST_LEASE;
+  if (before?.mac !== mac || before.state !== 'active' || !isLive(before, now)) return FIRST_LEASE;
+  if (now - before.startedAt >= IS_THERE) return subnet.leaseSeconds;
+  return Math.min(subnet.leaseSeconds, Math.max(FIRST_LEASE, before.expiresAt - now));
 }
 
 /** The lease as it is after the ACK. A renewal keeps the time at which it started. */

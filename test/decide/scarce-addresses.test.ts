@@ -105,6 +105,14 @@ describe('the first lease of an unknown machine', () => {
     expect(lasts(site, 16)).toBe(3600);
   });
 
+  test('is not made shorter by asking again: the answer may get lost', async () => {
+    const site = new RuleSite({ subnet: twenty });
+    for (let n = 0; n < 16; n++) await take(site, n);
+    site.now += 5;
+    await take(site, 3);
+    expect(lasts(site, 3)).toBe(3595);
+  });
+
   test('says so in the offer, in the ACK and in the timeline', async () => {
     const site = new RuleSite({ subnet: twenty });
     for (let n = 0; n < 15; n++) await take(site, n);

@@ -90,6 +90,14 @@ export const HOSTILE: Readonly<Record<string, (n: number, taken: readonly Ipv4[]
   noise: (n) => Uint8Array.from({ length: 300 }, (_, i) => (Math.imul(n * 300 + i + 1, 2_654_435_761) >>> 24) & 255),
 };
 
+/** What a machine sends that has this address and boots again. */
+export function honestPackets(mac: string, requestedAddress: Ipv4): readonly Uint8Array[] {
+  return [
+    bytesOf(mac, { messageType: 'discover', ...client.uefi }),
+    bytesOf(mac, { messageType: 'request', serverId: identity.address, requestedAddress, ...client.uefi }),
+  ];
+}
+
 export interface Attacked {
   readonly core: TestCore;
   readonly leases: LeaseBook;
