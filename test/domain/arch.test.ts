@@ -5,7 +5,7 @@ import { archKey, archOf, describeArch } from '../../server/domain/arch.js';
  * The registry "Processor Architecture Types" (IANA, dhcpv6-parameters) as of 2026: number, what it means, by HTTP or not. Our own
  * words for it are shorter.
  */
-const REGISTRY: readonly (readonly [number, RegExp, 'http'?])[] = [
+const REGISTRY: readonly (readonly [code: number, name: RegExp, http?: 'http'])[] = [
   [0, /x86 BIOS/],
   [1, /PC98/],
   [2, /Itanium/],
@@ -51,7 +51,7 @@ const REGISTRY: readonly (readonly [number, RegExp, 'http'?])[] = [
 ];
 
 describe('architectures', () => {
-  test.each(REGISTRY)('%i is %s', (code, name, http) => {
+  test.each(REGISTRY.map(([code, name, http]) => ({ code, name, http })))('$code is $name', ({ code, name, http }) => {
     const arch = archOf(code) ?? expect.fail(`${code} is not in the table`);
     expect(arch.name).toMatch(name);
     expect(arch.http).toBe(http === 'http');
