@@ -57,7 +57,7 @@ export class Downloads {
         next,
         'http',
         'download.waiting',
-        `${file}: waits for its turn, place ${place} of ${waiting}; ${running} machines are loading`,
+        `${file}: waits for its turn, place ${place} of ${waiting}; ${running === 1 ? '1 machine is' : `${running} machines are`} loading`,
         { file, place, waiting, running },
       );
     return [

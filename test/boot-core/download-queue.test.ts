@@ -42,8 +42,8 @@ test('one after the other, in the order of asking; timeline and boot tell the pl
   expect(progressOf('n2')).toBeUndefined();
   expect(await core.kinds()).toContain('download.waiting');
   expect(told('download.waiting')).toEqual([
-    'rootfs.squashfs: waits for its turn, place 1 of 1; 1 machines are loading',
-    'rootfs.squashfs: waits for its turn, place 2 of 2; 1 machines are loading',
+    'rootfs.squashfs: waits for its turn, place 1 of 1; 1 machine is loading',
+    'rootfs.squashfs: waits for its turn, place 2 of 2; 1 machine is loading',
   ]);
   expect(told('download.turn')).toEqual(['rootfs.squashfs: its turn has come after 3 s in the queue']);
 });
