@@ -8,8 +8,9 @@ import { AF_INET, decodeSocketAddress, encodeSocketAddress } from '../native/soc
 import { DATA_HEADER_BYTES, OPCODE, writeDataHeader } from '../wire/tftp/packet.js';
 import type { BlockSource } from './block-source.js';
 import { type Link, openLink } from './fast-link.js';
+import { FastRoute } from './fast-route.js';
 import type { Peer } from './messages.js';
-import type { PeerKey, Route, Wire } from './wire.js';
+import type { PeerKey, Wire } from './wire.js';
 
 const SOL_UDP = 17;
 /** UDP GSO: one message is cut into datagrams of this size behind the IP stack (Linux 4.18). */
@@ -287,35 +288,4 @@ function keyOf(name: Uint8Array): PeerKey {
   return view.getUint16(0, true) === AF_INET
     ? view.getUint32(4) * 65_536 + view.getUint16(2)
     : Buffer.from(name.subarray(2, 28)).toString('latin1');
-}
-
-export class FastRoute implements Route {
-  readonly key: PeerKey;
-  readonly link: Link;
-  /** A `struct sockaddr`. */
-  readonly name: Uint8Array;
-  /** The same in words of this computer's order. */
-  readonly words: Uint32Array;
-  readonly onFailure: (reason: string) => void;
-  /** The path to this client takes segmented messages as far as is known. */
-  segments = true;
-  readonly #wire: FastWire;
-
-  constructor(wire: FastWire, link: Link, name: Uint8Array, key: PeerKey, onFailure: (reason: string) => void) {
-    this.#wire = wire;
-    this.link = link;
-    this.name = name;
-    // Both kinds of address have their own memory and a multiple of four bytes.
-    this.words = new Uint32Array(name.buffer, name.byteOffset, name.length / 4);
-    this.key = key;
-    this.onFailure = onFailure;
-  }
-
-  send(bytes: Uint8Array): void {
-    this.#wire.add(this, bytes);
-  }
-
-  sendBlocks(source: BlockSource, blockSize: number, first: number, count: number): void {
-    this.#wire.addBlocks(this, source, blockSize, first, count);
-  }
 }

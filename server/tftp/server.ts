@@ -59,7 +59,8 @@ const ERROR_TEXT_LIMIT = 160;
 
 /**
  * Read-only TFTP: RFC 1350 with options (RFC 2347, 2348, 2349, 7440), modes octet and netascii. A request goes four steps: parse,
- * resolve the name, open, send. The last two happen in threads of their own (tftp/worker.ts, tftp/file-reader.ts).
+ * resolve the name, open, send. The last two happen in threads of their own (tftp/worker.ts, tftp/file-reader.ts). More than 300 lines:
+ * the steps of one request and what ends it share the table of transfers, and are read together.
  */
 export function createTftpServer(options: TftpServerOptions): TftpServer {
   const { boot, log, singlePort = false } = options;
