@@ -150,6 +150,23 @@ export function stepTransfer(state: TransferState, event: TransferEvent): readon
   }
 }
 
+/**
+ * The plain case, which nearly all packets of a room are: in lock-step, the one block under way is acknowledged, and another follows.
+ * The block to send now; 0 = anything else, and nothing has changed: `stepTransfer` knows. The same as that does, without its objects,
+ * which were a tenth of what a block costs.
+ */
+export function nextInLockStep(state: TransferState, block: number, at: number): number {
+  const { terms, acknowledged, sent, lastBlock, suspected } = state;
+  if (terms.windowSize !== 1 || acknowledged < 0 || sent !== acknowledged + 1 || sent === lastBlock || suspected)
+    return 0;
+  if (block !== (sent & 0xffff)) return 0;
+  confirm(state, 1, at);
+  state.sent = sent + 1;
+  state.sentAt = at;
+  state.deadline = at + timeoutOf(state);
+  return state.sent;
+}
+
 function abandon(reason: string, silent: boolean): readonly TransferAction[] {
   const end: TransferAction = { kind: 'end', outcome: 'failed', reason };
   return silent ? [end] : [{ kind: 'send-error', code: TFTP_ERROR.notDefined, message: reason }, end];
@@ -160,7 +177,15 @@ function acknowledge(state: TransferState, block: number, at: number): readonly 
   const ahead = (block - state.acknowledged) & 0xffff;
   if (ahead === 0) return repeatedAck(state, at);
   if (ahead > state.sent - state.acknowledged) return NOTHING;
-  state.acknowledged += ahead;
+  confirm(state, ahead, at);
+  if (!state.suspected || state.acknowledged === 0) return afterAck(state, at);
+  state.suspected = false;
+  return [{ kind: 'path', blockSize: state.terms.blockSize, fits: true }, ...afterAck(state, at)];
+}
+
+/** The client has so many blocks more. */
+function confirm(state: TransferState, blocks: number, at: number): void {
+  state.acknowledged += blocks;
   // A resent block does not tell which of its sendings was answered (Karn's rule).
   if (state.resends === 0 && (state.acknowledged > state.repeatedTo || state.repeatedTo === 0)) {
     measure(state, at - state.sentAt);
@@ -168,9 +193,6 @@ function acknowledge(state: TransferState, block: number, at: number): readonly 
   state.answered = true;
   state.resends = 0;
   state.sendProblem = undefined;
-  if (!state.suspected || state.acknowledged === 0) return afterAck(state, at);
-  state.suspected = false;
-  return [{ kind: 'path', blockSize: state.terms.blockSize, fits: true }, ...afterAck(state, at)];
 }
 
 /** RFC 6298, section 2. */

@@ -8,7 +8,7 @@ import { AF_INET, decodeSocketAddress, encodeSocketAddress } from '../native/soc
 import { DATA_HEADER_BYTES, OPCODE, writeDataHeader } from '../wire/tftp/packet.js';
 import type { BlockSource } from './block-source.js';
 import { type Link, openLink } from './fast-link.js';
-import { FastRoute } from './fast-route.js';
+import { FastRoute, keyOf, type Waiting } from './fast-route.js';
 import type { Peer } from './messages.js';
 import type { PeerKey, Wire } from './wire.js';
 
@@ -40,13 +40,6 @@ const PATIENCE = 20;
 /** So many refusals in a row, and segmenting is left off for the whole address. */
 const REFUSALS = 4;
 
-/** A message that waits to be sent. */
-interface Waiting {
-  readonly route: FastRoute;
-  /** What it was made of, to send it in another way; undefined for a single datagram. */
-  readonly blocks: { readonly blockSize: number; readonly length: number; readonly at: number } | undefined;
-}
-
 export type ReceiveFast = (key: PeerKey, bytes: Uint8Array, peer: () => Peer, local: string) => void;
 /** By far the most frequent packet, told without making an object of it. False = not a client's of ours: to be handed out as any other. */
 export type ReceiveAck = (key: PeerKey, block: number) => boolean;
@@ -63,7 +56,14 @@ export class FastWire implements Wire {
   readonly #inViews: Uint8Array[];
   readonly #out = new MessageBatch(this.#arena, BATCH, 24);
   readonly #outAt = this.#arena.take(PAYLOAD_BYTES);
-  readonly #waiting: Waiting[] = [];
+  /** The first `#pending` of them wait. */
+  readonly #waiting: readonly Waiting[] = Array.from({ length: BATCH }, () => ({
+    route: undefined,
+    segment: 0,
+    at: 0,
+    length: 0,
+  }));
+  #pending = 0;
   /** Of the payload, bytes. */
   #used = 0;
   #link: Link | undefined;
@@ -178,7 +178,7 @@ export class FastWire implements Wire {
   /** Sends everything that waits. */
   flush(): void {
     const link = this.#link;
-    const total = this.#waiting.length;
+    const total = this.#pending;
     if (link === undefined || total === 0) return;
     let sent = 0;
     let patient = true;
@@ -187,7 +187,7 @@ export class FastWire implements Wire {
       const count = c().sendmmsg(link.fd, this.#out.addressOf(sent), total - sent, MSG_DONTWAIT);
       if (count > 0) {
         for (let index = sent; index < sent + count; index++) {
-          if (this.#waiting[index]?.blocks !== undefined) this.#refusals = 0;
+          if (this.#waiting[index]?.segment !== 0) this.#refusals = 0;
         }
         sent += count;
         continue;
@@ -198,14 +198,15 @@ export class FastWire implements Wire {
       if (errno === EAGAIN) patient = false;
       const failed = this.#waiting[sent];
       sent += 1;
-      if (failed?.blocks !== undefined && (errno === EIO || errno === EINVAL || errno === EMSGSIZE)) {
+      if (failed?.route === undefined) continue;
+      if (failed.segment !== 0 && (errno === EIO || errno === EINVAL || errno === EMSGSIZE)) {
         this.#segmentsRefused(failed.route, errno);
-        plain.push(failed);
-      } else failed?.route.onFailure(getSystemErrorName(-errno));
+        plain.push({ ...failed });
+      } else failed.route.onFailure(getSystemErrorName(-errno));
     }
-    this.#waiting.length = 0;
+    this.#pending = 0;
     // Their payload is still where it was: the same bytes, one message for each block.
-    for (const { route, blocks } of plain) if (blocks !== undefined) this.#sendPlain(route, blocks);
+    for (const failed of plain) this.#sendPlain(failed);
     this.#used = 0;
   }
 
@@ -220,10 +221,11 @@ export class FastWire implements Wire {
     if (errno === EIO || this.#refusals >= REFUSALS) route.link.segments = false;
   }
 
-  #sendPlain(route: FastRoute, { blockSize, length, at }: NonNullable<Waiting['blocks']>): void {
-    for (let done = 0; done < length; done += blockSize) {
-      if (this.#waiting.length === BATCH) this.flush();
-      this.#message(route, at + done, Math.min(blockSize, length - done), undefined);
+  #sendPlain({ route, segment, length, at }: Waiting): void {
+    if (route === undefined) return;
+    for (let done = 0; done < length; done += segment) {
+      if (this.#pending === BATCH) this.flush();
+      this.#message(route, at + done, Math.min(segment, length - done), undefined);
     }
     this.flush();
   }
@@ -243,9 +245,9 @@ export class FastWire implements Wire {
   /** Where `length` bytes of the next message may lie. */
   #room(route: FastRoute, length: number): number {
     if (
-      this.#waiting.length === BATCH ||
+      this.#pending === BATCH ||
       this.#used + length > PAYLOAD_BYTES ||
-      (this.#link !== route.link && this.#waiting.length > 0)
+      (this.#link !== route.link && this.#pending > 0)
     ) {
       this.flush();
     }
@@ -253,7 +255,10 @@ export class FastWire implements Wire {
   }
 
   #message(route: FastRoute, at: number, length: number, segment: number | undefined): void {
-    const index = this.#waiting.length;
+    const index = this.#pending;
+    const waiting = this.#waiting[index];
+    if (waiting === undefined) throw new RangeError('more messages than a batch holds');
+    this.#pending = index + 1;
     this.#link = route.link;
     this.#used = at - this.#outAt + length;
     this.#writeName(route.words, this.#out.nameAt(index));
@@ -261,7 +266,10 @@ export class FastWire implements Wire {
     this.#out.setPayload(index, at, length);
     if (segment === undefined) this.#out.setControlLength(index, 0);
     else this.#out.setControlU16(index, SOL_UDP, UDP_SEGMENT, segment);
-    this.#waiting.push({ route, blocks: segment === undefined ? undefined : { blockSize: segment, length, at } });
+    waiting.route = route;
+    waiting.segment = segment ?? 0;
+    waiting.at = at;
+    waiting.length = length;
   }
 
   /** As words: a `set` for each packet costs more than these few stores. */
@@ -280,12 +288,4 @@ export class FastWire implements Wire {
   #peerAt(name: number): Peer {
     return decodeSocketAddress(this.#arena.bytes.subarray(name, name + NAME_BYTES)) ?? { address: '0.0.0.0', port: 0 };
   }
-}
-
-/** IPv4: a number, which costs least in a Map; IPv6: the bytes as text. */
-function keyOf(name: Uint8Array): PeerKey {
-  const view = new DataView(name.buffer, name.byteOffset, name.byteLength);
-  return view.getUint16(0, true) === AF_INET
-    ? view.getUint32(4) * 65_536 + view.getUint16(2)
-    : Buffer.from(name.subarray(2, 28)).toString('latin1');
 }

@@ -2,6 +2,7 @@ import { negotiate } from '../decide/tftp-negotiate.js';
 import {
   confirmedBytes,
   newTransfer,
+  nextInLockStep,
   stepTransfer,
   type TransferAction,
   type TransferEvent,
@@ -76,7 +77,12 @@ export class Transfer {
   }
 
   acknowledged(block: number, at: number): void {
-    this.#dispatch({ kind: 'ack', block, at });
+    const next = this.#ended || this.#held.length > 0 ? 0 : nextInLockStep(this.#state, block, at);
+    if (next === 0) this.#dispatch({ kind: 'ack', block, at });
+    else {
+      if (!this.#sendBlocks(next, 1)) this.#held = [{ kind: 'send-data', first: next, count: 1 }];
+      if (!this.#ended) this.#deps.due(this.#state.deadline);
+    }
     if (at - this.#reportedAt >= PROGRESS_EVERY && !this.#ended) this.#report('progress', at);
   }
 
@@ -108,7 +114,7 @@ export class Transfer {
         break;
       case 'send-data':
         if (this.#held.length > 0) this.#held.push(action);
-        else if (!this.#sendBlocks(action)) this.#held = [action];
+        else if (!this.#sendBlocks(action.first, action.count)) this.#held = [action];
         break;
       case 'send-error':
         this.route.send(encodeTftp({ kind: 'error', code: action.code, message: action.message }));
@@ -126,7 +132,7 @@ export class Transfer {
   }
 
   /** False = the disk must be waited for. */
-  #sendBlocks({ first, count }: { readonly first: number; readonly count: number }): boolean {
+  #sendBlocks(first: number, count: number): boolean {
     const { blockSize } = this.#state.terms;
     const { source } = this.#deps;
     const offset = (first - 1) * blockSize;
@@ -143,7 +149,7 @@ export class Transfer {
   readonly #sendHeld = (): void => {
     while (!this.#ended) {
       const [next] = this.#held;
-      if (next === undefined || !this.#sendBlocks(next)) return;
+      if (next === undefined || !this.#sendBlocks(next.first, next.count)) return;
       this.#held.shift();
       if (this.#held.length === 0) this.#dispatch({ kind: 'sent-late', at: this.#deps.now() });
     }

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { negotiate } from '../../server/decide/tftp-negotiate.js';
 import {
   confirmedBytes,
   newTransfer,
+  nextInLockStep,
   stepTransfer,
   TRANSFER_TIMING,
   type TransferAction,
@@ -380,6 +382,42 @@ test('the time-out follows the measured round trip', () => {
   const timer = state.deadline - 100 * 300;
   expect(timer).toBeGreaterThanOrEqual(300);
   expect(timer).toBeLessThan(330);
+});
+
+test('the short way of lock-step does what the long one does, or nothing (property)', () => {
+  const step = fc.record({ what: fc.constantFrom('ack', 'ack', 'ack', 'old', 'far', 'timeout'), wait: fc.nat(400) });
+  const terms = fc.record({ windowsize: fc.constantFrom(1, 1, 2), blksize: fc.constantFrom(512, 1468) });
+  fc.assert(
+    fc.property(fc.boolean(), terms, fc.nat(9000), fc.array(step, { maxLength: 40 }), (options, asked, size, steps) => {
+      const [long, short] = [begin(size, options ? asked : {}), begin(size, options ? asked : {})];
+      let at = 0;
+      for (const state of [long, short]) stepTransfer(state, { kind: 'start', at });
+      for (const { what, wait } of steps) {
+        at += wait;
+        if (what === 'timeout') {
+          for (const state of [long, short]) stepTransfer(state, { kind: 'timeout', at });
+        } else {
+          const block = (long.acknowledged + { ack: 1, old: 0, far: 2 }[what]) & 0xffff;
+          const actions = stepTransfer(long, { kind: 'ack', block, at });
+          const next = nextInLockStep(short, block, at);
+          if (next === 0) expect(stepTransfer(short, { kind: 'ack', block, at })).toEqual(actions);
+          else expect(actions).toEqual([{ kind: 'send-data', first: next, count: 1 }]);
+        }
+        expect(short).toEqual(long);
+      }
+    }),
+  );
+});
+
+test('in lock-step every ACK but the first and the last takes the short way', () => {
+  const state = begin(512 * 4 + 1, { blksize: 512 });
+  stepTransfer(state, start);
+  const ways = [0, 1, 2, 3, 4, 5].map((block) => {
+    const next = nextInLockStep(state, block, 0);
+    if (next === 0) stepTransfer(state, ack(block));
+    return next;
+  });
+  expect(ways).toEqual([0, 2, 3, 4, 5, 0]);
 });
 
 describe('rollover of the 16-bit block number, with 5 % of all packets lost, doubled or late', () => {
