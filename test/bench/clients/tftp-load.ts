@@ -1,7 +1,7 @@
 import { loadOptions, result, rounded } from './options.js';
 import { fetchTftp } from './tftp-fetch.js';
 
-// So many machines fetch one file at the same time, in lock-step or with windows.
+// So many machines, each with its own address, fetch one file at the same time, in lock-step or with windows.
 
 const given = loadOptions({
   server: '10.98.0.1',
@@ -13,13 +13,14 @@ const given = loadOptions({
 });
 const begun = performance.now();
 const outcomes = await Promise.allSettled(
-  Array.from({ length: Number(given.together) }, () =>
+  Array.from({ length: Number(given.together) }, (_, machine) =>
     fetchTftp({
       server: given.server,
       port: Number(given.port),
       file: given.file,
       blksize: Number(given.blksize),
       window: Number(given.window),
+      local: `10.64.${2 + Math.floor(machine / 250)}.${1 + (machine % 250)}`,
     }),
   ),
 );
