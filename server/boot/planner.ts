@@ -44,6 +44,25 @@ export class Planner {
     return this.#options.state.revision + this.#configured;
   }
 
+  /**
+   * What a machine's plan is made of, by identity: while nothing of it is another object, the plan is the same. Undefined: not to be
+   * told so, because a file of an image is damaged.
+   */
+  madeOf(machine: Machine): readonly unknown[] | undefined {
+    const { state } = this.#options;
+    if (state.damaged.size > 0) return undefined;
+    const role = machine.role === undefined ? undefined : state.roles.get(machine.role);
+    const profile = role === undefined ? undefined : state.profiles.get(role.profile);
+    const systems = (role?.systems ?? []).map((name) => state.systems.get(name));
+    const references = [
+      profile?.kernel ?? 'kernel',
+      profile?.rootfs,
+      ...systems.flatMap((system) => [system?.image, system?.layer, system?.disk, system?.kernel]),
+    ];
+    const images = references.map((name) => (name === undefined ? undefined : state.image(name)));
+    return [this.#configured, machine, role, profile, ...systems, ...images, state.image('kernel')];
+  }
+
   /** The same site with other roles and systems: what would be planned after a change, or was before it. */
   over({ roles, systems }: Pick<DesiredState, 'roles' | 'systems'>): Planner {
     const { state } = this.#options;

@@ -19,6 +19,7 @@ export interface Wanting {
 
 interface Known {
   readonly revision: number;
+  readonly madeOf: readonly unknown[] | undefined;
   readonly session: string | undefined;
   readonly address: Ipv4 | undefined;
   readonly mac: Mac | undefined;
@@ -40,14 +41,15 @@ export class WantedBoots {
     const { machine, mac, session } = wanting;
     const { revision } = this.#planner;
     const known = this.#known.get(machine.name);
-    const same =
-      known?.revision === revision &&
-      known.session === session?.id &&
-      known.address === session?.address &&
-      known.mac === mac;
-    if (same) return known.wanted;
-    const wanted = wantedBoot(this.#planner, this.#renderText, wanting);
-    this.#known.set(machine.name, { revision, session: session?.id, address: session?.address, mac, wanted });
+    const same = known?.session === session?.id && known?.address === session?.address && known?.mac === mac;
+    if (same && known?.revision === revision) return known.wanted;
+    const madeOf = this.#planner.madeOf(machine);
+    // Something else of the site has changed: nothing is made anew for that.
+    const wanted =
+      same && known !== undefined && sameParts(known.madeOf, madeOf)
+        ? known.wanted
+        : wantedBoot(this.#planner, this.#renderText, wanting);
+    this.#known.set(machine.name, { revision, madeOf, session: session?.id, address: session?.address, mac, wanted });
     return wanted;
   }
 
@@ -55,6 +57,15 @@ export class WantedBoots {
   forget(name: string): void {
     this.#known.delete(name);
   }
+}
+
+function sameParts(before: readonly unknown[] | undefined, now: readonly unknown[] | undefined): boolean {
+  return (
+    before !== undefined &&
+    now !== undefined &&
+    before.length === now.length &&
+    before.every((part, index) => part === now[index])
+  );
 }
 
 /** The plan of its next boot, or of the one that is being claimed (`now`), and its systems as this boot would run them. */
