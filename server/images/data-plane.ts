@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { listenProblem } from '../domain/listen-problem.js';
 import { type NginxLog, NginxProcess } from './nginx-process.js';
+import { nginxUser } from './nginx-user.js';
 
 /** What stands between the network and the front when nginx sends the images (ADR 7). */
 export interface DataPlane {
@@ -24,16 +25,9 @@ export function proxySocket(dataDir: string): string {
   return join(dataDir, 'nginx', 'proxy.sock');
 }
 
-/** Who nginx's serving processes are when it is started as root; undefined when we are not root: then they are who we are. */
-export function nginxUser(): { readonly name: string; readonly uid: number; readonly gid: number } | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const users = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'));
-  const [name = 'nobody', , uid, gid] = ['www-data', 'nginx', 'nobody']
-    .map((wanted) => users.find(([user]) => user === wanted))
-    .find((found) => found !== undefined) ?? ['nobody', '', '65534', '65534'];
-  return { name, uid: Number(uid), gid: Number(gid) };
+/** Beside it, of the process that streams images: requests for images need not pass the main process. */
+export function imageSocket(dataDir: string): string {
+  return join(dataDir, 'nginx', 'images.sock');
 }
 
 /** What the kernel lets a process of ours have: nginx may not ask for more. Two for each download, and 16,384 connections. */
@@ -56,13 +50,6 @@ export function prepareProxyFolder(dataDir: string): void {
   chownSync(folder, user.uid, user.gid);
 }
 
-/** After the front listens there. */
-export function openProxySocket(dataDir: string): void {
-  const user = nginxUser();
-  chmodSync(proxySocket(dataDir), 0o660);
-  if (user !== undefined) chownSync(proxySocket(dataDir), user.uid, user.gid);
-}
-
 /** Our own nginx, or the ear for the log of a site's own one (UDP on 127.0.0.1, the port of listen.http). */
 export function createDataPlane({ kind, dataDir, port, log, onLine, onLost }: DataPlaneOptions): DataPlane {
   if (kind === 'nginx') {
@@ -70,6 +57,7 @@ export function createDataPlane({ kind, dataDir, port, log, onLine, onLost }: Da
     return new NginxProcess({
       dir: dirname(proxySocket(dataDir)),
       socket: proxySocket(dataDir),
+      imageSocket: imageSocket(dataDir),
       imagesDir: join(dataDir, 'images'),
       port,
       files: descriptorLimit(),

@@ -31,7 +31,12 @@ export interface HttpFrontOptions {
   /** 0 = any free one. */
   readonly port: number;
   /** Listens here instead: nginx has the port, names the clients and sends the images (ADR 7). */
-  readonly behindNginx?: { readonly path: string; readonly outcomes: NginxOutcomes };
+  readonly behindNginx?: {
+    readonly path: string;
+    /** Where the process that streams images listens for requests for them. */
+    readonly images: string;
+    readonly outcomes: NginxOutcomes;
+  };
   /** Of the image store: its files are in `sha256/` below. */
   readonly imagesDir: string;
   /** What a name below /boot or /files is. */
@@ -81,7 +86,7 @@ export function createHttpFront(options: HttpFrontOptions): HttpFront {
   const settings = {
     imagesDir,
     ...(plain === undefined ? {} : { plain }),
-    ...(behindNginx === undefined ? {} : { accel: true }),
+    ...(behindNginx === undefined ? {} : { accel: behindNginx.images }),
     ...(slowMilliseconds === undefined ? {} : { slowMilliseconds }),
   };
   const child = new StreamChild(compiledEntry('images/stream-process.js'), settings, hear, bootFile, log);

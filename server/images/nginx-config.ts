@@ -5,6 +5,8 @@ export interface NginxPlan {
   readonly dir: string;
   /** Where the server listens for what nginx passes on. */
   readonly socket: string;
+  /** Where the process that streams images listens for requests for them. */
+  readonly imageSocket: string;
   /** Its `sha256/` is sent from. */
   readonly imagesDir: string;
   readonly port: number;
@@ -25,8 +27,8 @@ export const DOWNLOAD_HEADER = 'X-Anybios-Download';
 const PLAIN_PATH = /^[A-Za-z0-9/._@+-]+$/;
 
 /** The whole configuration of the nginx that this server runs. Throws `invalid` for a folder that nginx cannot name. */
-export function nginxConfig({ dir, socket, imagesDir, port, user, files }: NginxPlan): string {
-  for (const path of [dir, socket, imagesDir]) {
+export function nginxConfig({ dir, socket, imageSocket, imagesDir, port, user, files }: NginxPlan): string {
+  for (const path of [dir, socket, imageSocket, imagesDir]) {
     if (!PLAIN_PATH.test(path))
       throw invalid(`nginx cannot use the folder ${path}`, {
         field: 'dataDir',
@@ -55,18 +57,30 @@ http {
   send_timeout 60s;
   reset_timedout_connection on;
 ${temporary.map((name) => `  ${name}_temp_path ${dir}/${name};`).join('\n')}
+  proxy_http_version 1.1;
+  proxy_buffering off;
+  proxy_request_buffering off;
+  proxy_read_timeout 1h;
+  client_max_body_size 0;
+  # The process that streams images says of each what to do; connections to it are used again.
+  upstream anybios_images {
+    server unix:${imageSocket};
+    keepalive 32;
+    keepalive_timeout 10s;
+  }
   server {
     listen ${port} backlog=4096 reuseport;
     location / {
-      proxy_pass http://unix:${socket}:;
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Connection close;
-      proxy_set_header X-Anybios-Client $remote_addr;
-      proxy_buffering off;
-      proxy_request_buffering off;
-      proxy_read_timeout 1h;
-      client_max_body_size 0;
+${toFront(socket)}
+    }
+    location ~ "^/images/sha256/[0-9a-f]{64}(/[^/]+)?$" {
+      proxy_pass http://anybios_images;
+${headers('""')}
+      # While it starts again.
+      error_page 502 = @front;
+    }
+    location @front {
+${toFront(socket)}
     }
     location ${ACCEL_PREFIX} {
       internal;
@@ -80,4 +94,17 @@ ${temporary.map((name) => `  ${name}_temp_path ${dir}/${name};`).join('\n')}
   }
 }
 `;
+}
+
+/** One connection for each request: the front sorts connections, and only their first requests. */
+function toFront(socket: string): string {
+  return `      proxy_pass http://unix:${socket}:;
+${headers('close')}`;
+}
+
+/** nginx inherits none of them where one is set, so each place sets all. */
+function headers(connection: string): string {
+  return `      proxy_set_header Host $http_host;
+      proxy_set_header Connection ${connection};
+      proxy_set_header X-Anybios-Client $remote_addr;`;
 }

@@ -41,7 +41,9 @@ export function createImageServer(options: ServeImageOptions): Serve {
     // Nobody here reads a body: what follows it could be taken for a request.
     if (hasBody(request)) response.setHeader('Connection', 'close');
     if (image === undefined && bootPathOfTarget(url) === undefined) {
-      redirectHere(request, response);
+      // nginx and we read a name in two ways, as with %xx in it; there it would come here again.
+      if (options.accel) refuse(response, 404, 'no image has this name: write its digest as it is');
+      else redirectHere(request, response);
       return;
     }
     if (method !== 'GET' && method !== 'HEAD') {

@@ -6,8 +6,8 @@ export interface StreamSettings {
   readonly imagesDir: string;
   /** Reads and writes the files itself, without sendfile: the off switch. */
   readonly plain?: boolean;
-  /** Connections come from nginx: it names the client, and sends the images that it is told to. */
-  readonly accel?: boolean;
+  /** Connections come from nginx: it names the client, and sends the images that it is told to. Requests for images come to this unix socket. */
+  readonly accel?: string;
   /** A client that takes less than 64 KiB in this time is cut off. Default 60 s. */
   readonly slowMilliseconds?: number;
 }

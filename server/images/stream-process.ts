@@ -1,8 +1,10 @@
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Socket } from 'node:net';
 import type { BootAnswer } from '../boot/contract.js';
 import { ConnectionGuard } from './connection-guard.js';
 import { createFileSender, type FileSender } from './file-sender.js';
+import { openToNginx } from './nginx-user.js';
 import { bodySender } from './send-body.js';
 import { SLOW_MILLISECONDS } from './sendfile-messages.js';
 import { createImageServer } from './serve-image.js';
@@ -64,7 +66,7 @@ async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettin
   }
   const serve = createImageServer({
     imagesDir,
-    accel: accel === true,
+    accel: accel !== undefined,
     report: tell,
     sendBody: bodySender(fast, slowMilliseconds),
     bootFile: (target, method, address) =>
@@ -80,7 +82,18 @@ async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettin
       response.destroy();
     });
   });
+  if (accel !== undefined) await listenFor(accel);
   tell({ kind: 'ready', ...(slow === undefined ? {} : { slow }) });
+}
+
+/** nginx comes here for images; one that was here before may have left the socket behind. */
+async function listenFor(path: string): Promise<void> {
+  rmSync(path, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ path, backlog: 4096 }, () => resolve());
+  });
+  openToNginx(path);
 }
 
 /** It holds descriptors of connections: only the end of the process closes them. The main process starts another. */
@@ -91,6 +104,7 @@ function onLost(reason: string): void {
 }
 
 process.on('disconnect', () => {
+  server.close();
   guard.closeAll();
   fast?.close().catch((error: unknown) => console.error('sendfile', error));
 });

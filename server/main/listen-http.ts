@@ -4,9 +4,10 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { answerBoot } from '../http/boot-routes.js';
 import { listenOnSocket } from '../http/listen.js';
-import { createDataPlane, openProxySocket, prepareProxyFolder, proxySocket } from '../images/data-plane.js';
+import { createDataPlane, imageSocket, prepareProxyFolder, proxySocket } from '../images/data-plane.js';
 import { createHttpFront } from '../images/front.js';
 import { NginxOutcomes } from '../images/nginx-outcomes.js';
+import { openToNginx } from '../images/nginx-user.js';
 import { createSortedServer } from '../images/sorted-server.js';
 import type { Closers } from './closers.js';
 import type { Core } from './open-core.js';
@@ -26,7 +27,9 @@ export async function listenHttp(
   const plane = config.listen.images;
   const outcomes = new NginxOutcomes((report) => front.hear(report));
   const behindNginx =
-    plane === 'nginx' || plane === 'accel' ? { path: proxySocket(config.dataDir), outcomes } : undefined;
+    plane === 'nginx' || plane === 'accel'
+      ? { path: proxySocket(config.dataDir), images: imageSocket(config.dataDir), outcomes }
+      : undefined;
   if (behindNginx !== undefined) prepareProxyFolder(config.dataDir);
   const front = createHttpFront({
     server: createServer({ requestTimeout: 0 }, app),
@@ -43,7 +46,7 @@ export async function listenHttp(
   closers.push(() => front.close());
   if (plane !== 'nginx' && plane !== 'accel') return;
 
-  openProxySocket(config.dataDir);
+  openToNginx(proxySocket(config.dataDir));
   const dataPlane = createDataPlane({
     kind: plane,
     dataDir: config.dataDir,

@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { nginxUser } from '../../server/images/data-plane.js';
+import { nginxUser } from '../../server/images/nginx-user.js';
 import { packageRoot } from '../../server/paths.js';
 import { DhcpWire } from '../support/dhcp-namespace.js';
 import { startRealServer } from '../support/real-server.js';
@@ -54,6 +54,19 @@ function randomFile(name: string, bytes: number): { readonly path: string; reado
 }
 
 const stored = (digest: string): string => join(folder, 'data/images/sha256', digest);
+
+/** Its number; it is the only one in this namespace. */
+function streamProcess(): number {
+  const inside = readFileSync(
+    `/proc/${Number(readFileSync(join(folder, 'data/nginx/nginx.pid'), 'utf8'))}/status`,
+    'utf8',
+  );
+  const server = Number(/^PPid:\s*(\d+)/m.exec(inside)?.[1]);
+  const children = readFileSync(`/proc/${server}/task/${server}/children`, 'utf8').trim().split(' ').map(Number);
+  const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('stream-process.js'));
+  if (found === undefined) throw new Error('no process streams images');
+  return found;
+}
 
 /** Uploads reach the process that keeps the files through nginx, whole or not at all. */
 async function takesUploads(): Promise<void> {
@@ -140,6 +153,13 @@ describe('listen.images: nginx', () => {
     await expect
       .poll(async () => await curl('-o', '/dev/null', '-w', '%{http_code}', url), { timeout: 15_000 })
       .toBe('200');
+    // nginx takes this name for the image's; the process that streams does not, and must not send it round in a circle.
+    const [first = ''] = imageDigest();
+    const encoded = url.replace(/[0-9a-f]{64}/, `%${first.charCodeAt(0).toString(16)}${imageDigest().slice(1)}`);
+    expect(await curl('-i', encoded)).toMatch(/^HTTP\/1.1 404 no image has this name/);
+    // While the process that streams starts again, the main one keeps the requests.
+    process.kill(streamProcess(), 'SIGKILL');
+    expect(await curl('-o', '/dev/null', '-w', '%{http_code}', url)).toBe('200');
     const next = Number(readFileSync(join(folder, 'data/nginx/nginx.pid'), 'utf8'));
     expect(next).not.toBe(pid);
     await server.end('SIGTERM');
