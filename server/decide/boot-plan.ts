@@ -280,9 +280,9 @@ function decideIpArgument(
   mode: 'resident' | 'single' | 'discover',
 ): { readonly value: string; readonly reason: string } {
   const { subnet, address, server, name } = input;
+  if (address === undefined) return { value: 'ip=dhcp', reason: 'no address has been given to it yet' };
   if (subnet === undefined || subnet.mode !== 'full')
     return { value: 'ip=dhcp', reason: 'the addresses here are not given by this server' };
-  if (address === undefined) return { value: 'ip=dhcp', reason: 'no address has been given to it yet' };
   if (mode === 'single' && !input.reserved)
     return { value: 'ip=dhcp', reason: 'single mode without a reserved address: the system renews the lease itself' };
   const [dns0, dns1] = subnet.dns;

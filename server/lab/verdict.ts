@@ -56,7 +56,10 @@ export function reasonOf(machine: MachineProgress | undefined): { readonly reaso
     const states = machine.systems.map(({ name, state }) => `${name} ${state}`).join(', ');
     return { reason: `systems-changed: it was up, and now: ${states}` };
   }
-  return { reason: `not-up: still at stage ${boot.stage}, with nothing known to be wrong` };
+  return {
+    reason: `not-up: still at stage ${boot.stage}, with nothing known to be wrong`,
+    remedy: 'a slow computer needs more time: --time-limit SECONDS; else its console tells more',
+  };
 }
 
 /** A resident system runs, a single one was handed the machine. */

@@ -105,6 +105,21 @@ describe('the kernel command line', () => {
     );
   });
 
+  test.each([
+    [
+      'no address yet, and so no subnet',
+      { address: undefined, subnet: undefined },
+      'no address has been given to it yet',
+    ],
+    [
+      'beside another DHCP server',
+      { subnet: { ...subnet, mode: 'proxy' } },
+      'the addresses here are not given by this server',
+    ],
+  ] as const)('says why it is ip=dhcp: %s', (_name, over, reason) => {
+    expect(decideBootPlan(input(over)).why).toContainEqual({ key: 'ip', value: 'ip=dhcp', reason });
+  });
+
   const rows: Record<string, [Partial<BootPlanInput>, RegExp]> = {
     'single mode without a reservation: the system renews its own lease': [
       { assignment: assigned({ mode: 'single', systems: ['web'] }) },

@@ -63,7 +63,12 @@ describe('verdict', () => {
       'systems-changed: it was up, and now: web failed',
     ],
   ] as const)('why it is not up: %s', (_why, machine, reason) => {
-    expect(reasonOf(machine)).toEqual({ reason });
+    expect(reasonOf(machine).reason).toBe(reason);
+  });
+
+  test('what may only be slow comes with the way to give it time', () => {
+    const { remedy } = reasonOf({ name: 'n1', boot: boot('running', 'rootfs'), systems: [] });
+    expect(remedy).toContain('--time-limit');
   });
 
   test('a machine whose QEMU has ended will not come up', () => {
