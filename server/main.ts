@@ -91,7 +91,12 @@ async function start(
     get expirySeconds() {
       return current.jobs.expiry;
     },
-    switchedOff: (machine, session) => core.doors.switchedOff(machine, session),
+    switchedOff: (machine, session) => {
+      core.doors.switchedOff(machine, session);
+      core.standby
+        .switchedOff(machine)
+        .catch((error: unknown) => log.error({ error, machine }, 'that a machine was switched off could not be saved'));
+    },
     log: log.child({ part: 'control' }),
   });
   closers.push(() => jobs.close());

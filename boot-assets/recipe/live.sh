@@ -81,13 +81,14 @@ live_make() {
 	install -m 0644 "$3"/live-debian/lib/*.sh "$1/lib/anybios/"
 	install -m 0755 "$3/initramfs/dhcp-script" "$3/live/systems/chroot-enter" "$3/live/break-systems" "$1/lib/anybios/"
 	# The way in for jobs, the same on every live OS.
-	install -m 0755 "$3/live/control" "$3/live/control-door" "$3/live/run-job" "$3/live/run-command" "$3/live/keep-log" "$1/lib/anybios/"
+	install -m 0755 "$3/live/control" "$3/live/control-door" "$3/live/run-job" "$3/live/run-command" "$3/live/keep-log" "$3/live/lease-guard" \
+		"$1/lib/anybios/"
 	install -m 0644 "$3"/live-debian/systems/* "$1/lib/anybios/systems/"
 	find "$3/live-debian" -maxdepth 1 -type f ! -name packages ! -name leave-out -exec install -m 0755 -t "$1/lib/anybios" {} +
 	(cd "$1/lib/anybios" && rm ip-arg.sh claim.sh discover.sh hand-over.sh vm.sh)
 	install -m 0644 "$3"/live-debian/units/* "$1/usr/lib/systemd/system/"
 	mkdir -p "$1/etc/systemd/system/multi-user.target.wants"
-	for unit in anybios-start anybios-agent anybios-control; do
+	for unit in anybios-start anybios-agent anybios-control anybios-lease; do
 		ln -s "/usr/lib/systemd/system/$unit.service" "$1/etc/systemd/system/multi-user.target.wants/$unit.service"
 	done
 	ln -sf /usr/lib/systemd/system/multi-user.target "$1/etc/systemd/system/default.target"

@@ -20,6 +20,7 @@ import { Observations } from './observations.js';
 import { Planner, type SitePolicy } from './planner.js';
 import type { RenderProfile } from './scripts.js';
 import { Sessions } from './sessions.js';
+import { Standby } from './standby.js';
 import { type RenderText, SystemDefinitions } from './system-definitions.js';
 import { SystemReports } from './system-reports.js';
 import { Views } from './views.js';
@@ -47,6 +48,8 @@ export interface BootCoreOptions {
   readonly log: BootLog;
   /** Epoch ms. */
   readonly clock: () => number;
+  /** Ms that never jump; default: CLOCK_MONOTONIC. */
+  readonly monotonic?: () => number;
   readonly newId: () => string;
 }
 
@@ -62,6 +65,7 @@ export interface BootCore {
   readonly downloadQueue: DownloadQueue;
   readonly claims: Claims;
   readonly sessions: Sessions;
+  readonly standby: Standby;
   readonly events: EventLog;
   /** The configuration was read again. */
   readonly configure: (policy: SitePolicy) => void;
@@ -98,9 +102,12 @@ export function createBootCore(options: BootCoreOptions): BootCore {
   });
   const boot = new Boot({ ...common, downloadQueue, claims, events, renderProfile, files, neighbour });
   const claimants = new Claimants(common);
+  const monotonic = options.monotonic ?? (() => performance.now());
+  const { roleLeases } = snapshot;
+  const standby = new Standby({ ...common, store, events, monotonic, roleLeases });
   const drifts = new Drifts({ ...common, renderText: options.renderText });
   const changes = new LiveChanges({ ...common, drifts, atOnce: options.changesAtOnce ?? CHANGES_AT_ONCE });
-  const systems = new SystemReports({ ...common, changes, claims, claimants, renewLease: options.renewLease });
+  const systems = new SystemReports({ ...common, changes, claims, claimants, standby, renewLease: options.renewLease });
   const where = { neighbour, leaseAddress };
   const reports = new MachineReports({
     ...common,
@@ -111,6 +118,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     claimants,
     events,
     systems,
+    standby,
   });
   const definitions = new SystemDefinitions(claimants, planner, options.renderText);
   const doors = new ControlDoors({ ...common, claimants, keys: options.controlKeys ?? (() => []) });
@@ -121,6 +129,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     events,
     drifts,
     changes,
+    standby,
     renderProfile: options.renderProfile,
     leaseAddress,
     serverStartedAt: clock(),
@@ -138,6 +147,7 @@ export function createBootCore(options: BootCoreOptions): BootCore {
     downloadQueue,
     claims,
     sessions,
+    standby,
     events,
     configure: (policy) => {
       planner.configure(policy);

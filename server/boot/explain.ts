@@ -10,12 +10,14 @@ import { evidenceOf, toldBy } from './evidence.js';
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
 import type { Sessions } from './sessions.js';
+import type { Standby } from './standby.js';
 
 export interface ExplainDeps {
   readonly boot: Boot;
   readonly sessions: Sessions;
   readonly observations: Observations;
   readonly planner: Planner;
+  readonly standby: Standby;
   readonly leaseAddress: (mac: Mac) => Ipv4 | undefined;
 }
 
@@ -82,6 +84,7 @@ export function explainMachine(
           ? 'stage 1 has not reported it, or it was forgotten'
           : 'last report of its stage 1',
     },
+    ...standingLines(deps, machine),
     ...firmwareLines(deps, subject),
     ...optionLines(deps, subject),
     ...plan.why.map(({ key: what, value, reason }) => ({ what, value, why: reason })),
@@ -89,6 +92,26 @@ export function explainMachine(
       ? []
       : [{ what: 'boot', value: plan.kind === 'local' ? 'its own disk' : 'nothing', why: plan.reason }]),
   ];
+}
+
+/** Who has whose role, and under which lease. */
+function standingLines({ standby }: ExplainDeps, machine: Machine | undefined): ExplainLine[] {
+  const place = machine === undefined ? undefined : standby.view(machine.standsFor?.name ?? machine.name);
+  if (place === undefined) return [];
+  const { role, holder, since, why = 'its own role', handing, leaseSeconds, spares } = place;
+  const when = since === undefined ? '' : ` (since ${new Date(since).toISOString()})`;
+  const whose = machine?.standsFor === undefined ? '' : ` of ${machine.standsFor.name}`;
+  const lines = [{ what: 'role', value: `${role}${whose}, held by ${holder}`, why: `${why}${when}` }];
+  if (handing !== undefined) {
+    const reason = `asked by ${handing.by}; when ${holder} has stopped, or its lease is over`;
+    lines.push({ what: 'on its way', value: `to ${handing.to}`, why: reason });
+  }
+  lines.push({
+    what: 'lease',
+    value: `${leaseSeconds} s from each heartbeat`,
+    why: 'the role has spares: who does not hear from this server stops its systems itself',
+  });
+  return [...lines, ...spares.map(({ name, unfit = 'fit' }) => ({ what: 'spare', value: name, why: unfit }))];
 }
 
 function addressLine(machine: Machine | undefined, address: Ipv4 | undefined): ExplainLine {

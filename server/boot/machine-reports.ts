@@ -15,6 +15,7 @@ import { type AnswerLines, count, dataOf, fileLines, type Lines, one, TEXT_LIMIT
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
 import type { Sessions } from './sessions.js';
+import type { Standby } from './standby.js';
 import type { SystemReports } from './system-reports.js';
 
 export interface MachineReportsDeps extends ClaimPlaceDeps {
@@ -27,6 +28,7 @@ export interface MachineReportsDeps extends ClaimPlaceDeps {
   readonly systems: SystemReports;
   readonly downloadQueue: DownloadQueue;
   readonly events: EventLog;
+  readonly standby: Standby;
   readonly clock: () => number;
 }
 
@@ -121,12 +123,13 @@ export class MachineReports {
       sessions.event(claimed, 'stage1', 'machine.waiting', `${claim.mac} waits for approval`, {}, 'warning');
     }
     const profile = this.#deps.claimants.profileOf(claim.mac, machine);
+    const lease = await this.#deps.standby.claimed(machine, claim);
     return [
       ['credential', result.credential],
       ['session', session.id],
       ['machine', plan.name],
       ['mode', plan.mode],
-      ['heartbeat-seconds', HEARTBEAT_SECONDS],
+      ...(lease.length === 0 ? [['heartbeat-seconds', HEARTBEAT_SECONDS] as const] : lease),
       ['failure-policy', profile?.failure.policy ?? 'reboot'],
       ['failure-delay-seconds', profile?.failure.delaySeconds ?? 30],
       ...fileLines('rootfs', plan.rootfs),
@@ -143,6 +146,7 @@ export class MachineReports {
     if (!isReportStage(stage))
       throw invalid(`"${stage}" is not a stage`, { field: 'stage', remedy: `one of ${REPORT_STAGES.join(', ')}` });
     const session = this.#deps.claimants.sessionOf(claim);
+    await this.#deps.standby.heard(session.key);
     const source = stage === 'stage1' || stage === 'rootfs' ? 'stage1' : 'live';
     const data = dataOf(lines, ['stage', 'step', 'message']);
     const message = lines.get('message')?.[0]?.slice(0, TEXT_LIMIT);

@@ -123,6 +123,7 @@ export class Planner {
       assignment,
       mac,
       name: machine?.name ?? macDashed(mac),
+      standsFor: machine?.standsFor?.name,
       server: identity,
       subnet: this.subnetOf(address),
       address,

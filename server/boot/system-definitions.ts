@@ -47,13 +47,15 @@ export function defineSystem(
   { machine, mac, address, server, renderText }: DefinitionFor,
 ): DefinedSystem {
   const { system } = planned;
+  // Of a role that a spare has taken over, all that has a name is as it was: only its network cards are its own.
+  const itsAddress = machine?.standsFor?.address ?? address;
   const data: FileData = {
     machine: {
-      name: machine?.name ?? mac,
+      name: machine?.standsFor?.name ?? machine?.name ?? mac,
       mac,
       macs: [...(machine?.macs ?? [mac])],
-      address: address === undefined ? '' : formatIpv4(address),
-      labels: { ...machine?.labels },
+      address: itsAddress === undefined ? '' : formatIpv4(itsAddress),
+      labels: { ...(machine?.standsFor ?? machine)?.labels },
     },
     role: { name: machine?.role ?? '' },
     system: { name: system.name },

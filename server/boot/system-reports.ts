@@ -11,6 +11,7 @@ import { type AnswerLines, count, type Lines, one, TEXT_LIMIT, WORD, word } from
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
 import type { Sessions } from './sessions.js';
+import type { Standby } from './standby.js';
 
 export interface SystemReportsDeps {
   readonly state: State;
@@ -20,6 +21,7 @@ export interface SystemReportsDeps {
   readonly claimants: Claimants;
   readonly planner: Planner;
   readonly changes: LiveChanges;
+  readonly standby: Standby;
   readonly clock: () => number;
   /** Extends the lease of a machine that keeps its address statically. */
   readonly renewLease: (mac: Mac) => Promise<void>;
@@ -86,8 +88,10 @@ export class SystemReports {
     await renewLease(claim.mac);
     const open = sessions.openOf(key);
     if (open !== undefined && open.id === claim.session) this.succeedWhenAllRun(open);
-    const { changes, claimants } = this.#deps;
-    return [['action', changes.action(claimants.machineOf(claim), claimants.sessionIfAny(claim))]];
+    const { changes, claimants, standby } = this.#deps;
+    // Last: nothing is waited for between the grant of a lease and the answer.
+    const lease = await standby.heartbeat(claimants.machineOf(claim), claim, lines);
+    return [['action', changes.action(claimants.machineOf(claim), claimants.sessionIfAny(claim))], ...lease];
   }
 
   systemState(session: BootSession, claim: Claim, lines: Lines): void {

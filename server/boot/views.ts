@@ -12,12 +12,14 @@ import type { EventLog } from './event-log.js';
 import { driftLines, type ExplainDeps, type Explanation, explainMachine } from './explain.js';
 import type { LiveChanges } from './live-changes.js';
 import { type RenderProfile, type ScriptLoader, scriptData } from './scripts.js';
+import type { PlaceView, Standby } from './standby.js';
 
 export interface ViewsDeps extends ExplainDeps {
   readonly state: State;
   readonly events: EventLog;
   readonly drifts: Drifts;
   readonly changes: LiveChanges;
+  readonly standby: Standby;
   readonly renderProfile: RenderProfile;
   readonly clock: () => number;
   readonly serverStartedAt: number;
@@ -32,6 +34,8 @@ export interface MachineView {
   /** Absent: never seen. */
   readonly observed?: Observed;
   readonly status: MachineStatus;
+  /** Who has its role, where spares have a part in it. */
+  readonly place?: PlaceView;
   /** The address it has now (lease or boot session). */
   readonly address?: Ipv4;
   /** The newest boot session. */
@@ -67,6 +71,7 @@ export class Views {
     const session = sessions.of(key);
     const status = this.statusOf(key);
     const mac = observed?.mac ?? machine?.macs[0];
+    const place = this.#deps.standby.view(key);
     const address = (mac === undefined ? undefined : leaseAddress(mac)) ?? session?.address;
     const { drifts, changes } = this.#deps;
     const desired = drifts.desired(machine);
@@ -81,6 +86,7 @@ export class Views {
       ...(machine === undefined ? {} : { machine }),
       ...(observed === undefined ? {} : { observed }),
       status,
+      ...(place === undefined ? {} : { place }),
       ...(address === undefined ? {} : { address }),
       ...(session === undefined ? {} : { session }),
       systems: this.#systemsOf(machine, observed, status),
@@ -135,6 +141,7 @@ export class Views {
   /** After store and state have the changes: what was seen follows the machine; one event per change. */
   async desiredChanged(changes: readonly Change[], by: string): Promise<void> {
     const { events, observations, sessions, clock } = this.#deps;
+    await this.#deps.standby.desiredChanged();
     for (const change of changes) {
       if (change.kind === 'machine' && change.value !== undefined) {
         for (const mac of change.value.macs) {
@@ -165,6 +172,24 @@ export class Views {
         data: { by, fields: [...change.fields] },
       });
     }
+  }
+
+  /** Throws `conflict` with the reason (Standby.refuse). */
+  refuseChanges(changes: readonly Change[], after: DesiredState): void {
+    this.#deps.standby.refuse(changes, after);
+  }
+
+  /** Throws `conflict`, `not_found`. */
+  async handOver(name: string, to: string | undefined, by: string): Promise<void> {
+    await this.#deps.standby.handOver(name, to, by);
+  }
+
+  /** Throws `conflict` while it is heard. */
+  async confirmOff(name: string, by: string): Promise<void> {
+    await this.#deps.standby.confirmOff(name, by);
+    const seen = this.#deps.observations.get(name);
+    if (seen !== undefined)
+      this.#deps.observations.update(name, seen.mac, { upSince: undefined, control: undefined, systems: [] });
   }
 
   /** Drops what was observed of a machine that is only discovered. Throws `not_found`. */

@@ -52,6 +52,19 @@ export const machineSchema = z.object({
   address: z.string().optional(),
   currentAddress: z.string().optional(),
   role: z.string().optional(),
+  standsFor: z.string().optional(),
+  standby: z.string().optional(),
+  place: z
+    .object({
+      role: z.string(),
+      holder: z.string(),
+      since: time.optional(),
+      why: z.string().optional(),
+      handing: z.object({ to: z.string(), by: z.string() }).optional(),
+      leaseSeconds: z.number(),
+      spares: z.array(z.object({ name: z.string(), unfit: z.string().optional() })),
+    })
+    .optional(),
   lastSeenAt: time.optional(),
   boot: bootSchema.optional(),
   systems: z.array(

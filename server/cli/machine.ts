@@ -96,6 +96,38 @@ export function registerMachine(program: Command, cli: Cli): void {
 
   withExamples(
     machine
+      .command('hand-over')
+      .description('give the role that a machine holds to a spare, or back to the machine whose role it is')
+      .argument('<machine>', 'who has it now')
+      .option('--to <machine>', 'who shall have it; absent: back to its owner, or to the first fit spare')
+      .action(async (name: string, options: { to?: string }) => {
+        const api = await cli.connect();
+        const answer = await api.request('POST', `${at(name)}/hand-over`, { json: options });
+        cli.print(answer, () => [
+          `${name} stops its systems; then the other machine starts them. Who has the role: anybios machine explain ${name}`,
+        ]);
+      }),
+    [
+      ['a spare gives back what it took over', 'machine hand-over node9'],
+      ['before a repair', 'machine hand-over node1 --to node9'],
+    ],
+  );
+
+  withExamples(
+    machine
+      .command('confirm-off')
+      .description('say that a machine is switched off: a spare need not wait for the end of its lease')
+      .argument('<machine>', 'a machine that is silent, and that you know to be without power')
+      .action(async (name: string) => {
+        const api = await cli.connect();
+        const answer = await api.request('POST', `${at(name)}/confirm-off`);
+        cli.print(answer, () => [`${name} is off`]);
+      }),
+    [['after pulling its plug', 'machine confirm-off node1']],
+  );
+
+  withExamples(
+    machine
       .command('remove')
       .description('forget a machine; it is unknown again when it next netboots')
       .argument('<machine>', 'name, or MAC of a discovered machine')
@@ -142,12 +174,29 @@ function machineColumns(cli: Cli, now: number): readonly Column<MachineAnswer>[]
       value: (row) => row.status,
       paint: (cell, row) => paintState(cli.style, row.status, cell),
     },
-    { title: 'ROLE', value: (row) => row.role ?? '' },
+    { title: 'ROLE', value: (row) => roleWord(row) },
     { title: 'ADDRESS', value: (row) => row.currentAddress ?? row.address ?? '' },
     { title: 'MAC', value: (row) => row.macs[0] ?? '' },
     { title: 'BOOT', value: (row) => bootWord(row) },
     { title: 'SYSTEMS', value: (row) => row.systems.map((s) => `${s.name} ${s.state}`).join(', '), elastic: true },
     { title: 'SEEN', value: (row) => (row.lastSeenAt === undefined ? 'never' : formatAge(row.lastSeenAt, now)) },
+  ];
+}
+
+function roleWord({ role, standsFor, standby }: MachineAnswer): string {
+  if (role !== undefined) return standsFor === undefined ? role : `${role} of ${standsFor}`;
+  return standby === undefined ? '' : `(${standby})`;
+}
+
+function placeFields(place: NonNullable<MachineAnswer['place']>): readonly [string, string | undefined][] {
+  const { role, holder, since, why, handing, leaseSeconds, spares } = place;
+  return [
+    ['role', `${role}, held by ${holder}`],
+    ['since', since === undefined ? undefined : new Date(since).toISOString()],
+    ['why', why],
+    ['on its way', handing === undefined ? undefined : `to ${handing.to}, asked by ${handing.by}`],
+    ['lease', `${leaseSeconds} s from each heartbeat`],
+    ['spares', spares.map(({ name, unfit }) => (unfit === undefined ? name : `${name} (${unfit})`)).join(', ')],
   ];
 }
 
@@ -166,10 +215,12 @@ function showLines(cli: Cli, answer: unknown): readonly string[] {
     desired: _desired,
     drift: _drift,
     changing: _changing,
+    place: _place,
     ...rest
   } = answer as Record<string, unknown>;
   const lines = [...fieldLines(describeFields(rest))];
-  const { boot, systems } = machine;
+  const { boot, systems, place } = machine;
+  if (place !== undefined) lines.push('', ...fieldLines(placeFields(place)));
   if (boot !== undefined) {
     const took = (boot.closedAt ?? (boot.outcome === 'running' ? Date.now() : boot.lastStepAt)) - boot.openedAt;
     lines.push(

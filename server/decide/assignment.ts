@@ -34,9 +34,12 @@ export function decideAssignment({ mac, machine, unknown, role, profile }: Assig
     return { kind: 'role', role: found, profile: itsProfile, reason: why };
   };
   if (machine !== undefined) {
+    if (machine.role === undefined && machine.standby !== undefined)
+      return standsBy(byRole(machine.standby, `machine ${machine.name} waits as a spare of role ${machine.standby}`));
     if (machine.role === undefined)
       return { kind: 'none', reason: `machine ${machine.name} has no role`, unlisted: false };
-    return byRole(machine.role, `machine ${machine.name} has role ${machine.role}`);
+    const place = machine.standsFor === undefined ? '' : `, that of ${machine.standsFor.name}`;
+    return byRole(machine.role, `machine ${machine.name} has role ${machine.role}${place}`);
   }
   switch (unknown.kind) {
     case 'localdisk':
@@ -56,4 +59,10 @@ export function decideAssignment({ mac, machine, unknown, role, profile }: Assig
       return { kind: 'discover', profile: discover, reason: `no machine has MAC ${mac}; unknownMachines is discover` };
     }
   }
+}
+
+/** A spare boots what the role boots, and no system. */
+function standsBy(assignment: Assignment): Assignment {
+  if (assignment.kind !== 'role') return assignment;
+  return { ...assignment, role: { ...assignment.role, systems: [] } };
 }

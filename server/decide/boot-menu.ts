@@ -1,11 +1,8 @@
 import type { BootChoice } from '../domain/boot-session.js';
 import { invalid } from '../domain/errors.js';
 import type { Profile } from '../domain/profile.js';
-import type { Role } from '../domain/role.js';
+import { BOOT_MENU_PARAM as PARAMETER, type Role } from '../domain/role.js';
 import type { System } from '../domain/system.js';
-
-/** The parameter of a profile or role that asks for a menu: seconds until its default; empty = no menu. */
-const PARAMETER = 'menu';
 
 export interface MenuEntry {
   /** A word that boot loaders take for a label. */

@@ -75,6 +75,8 @@ export interface BootPlanInput {
   readonly mac: Mac;
   /** Machine name; a dashed MAC for an unknown one. */
   readonly name: string;
+  /** Whose systems these are, if not the machine's own: a spare runs them as those of the machine that it stands for. */
+  readonly standsFor?: string | undefined;
   readonly server: ServerIdentity;
   readonly subnet: Subnet | undefined;
   /** The address given in this session, else the reservation. */
@@ -196,7 +198,7 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
     return system;
   });
   const systems = planSystems({
-    machine: name,
+    machine: input.standsFor ?? name,
     systems: named,
     dns: input.subnet?.dns ?? [],
     subnetOf: input.subnetOf ?? (() => undefined),

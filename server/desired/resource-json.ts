@@ -5,6 +5,7 @@ import type { Machine } from '../domain/machine.js';
 import type { Role } from '../domain/role.js';
 import type { HealthCheck, System, SystemNetwork, SystemStorage } from '../domain/system.js';
 import type { machineSchema, roleSchema, systemSchema } from './schemas.js';
+import { sparesToJson } from './spare-schema.js';
 import { formatMemory, formatPort } from './text-forms.js';
 
 // Resources in the form of site files and of the REST API: what parseMachine and its like read. Addresses are dotted, memory is text
@@ -33,12 +34,13 @@ export function machineToJson({ address, macs, ...rest }: Machine): MachineJson 
   };
 }
 
-export function roleToJson({ name, profile, mode, systems, params, loader, options }: Role): RoleJson {
+export function roleToJson({ name, profile, mode, systems, params, loader, options, spares }: Role): RoleJson {
   return {
     name,
     profile,
     mode,
     systems: [...systems],
+    ...(spares === undefined ? {} : sparesToJson(spares)),
     params: { ...params },
     ...(loader === undefined ? {} : { loader }),
     ...(options === undefined ? {} : { options: optionsToJson(options) }),

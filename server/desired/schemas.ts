@@ -7,6 +7,7 @@ import type { System } from '../domain/system.js';
 import { bootFilesSchema, optionsSchema } from '../yaml/dhcp-schema.js';
 import { parsed, strict, word } from '../yaml/schema.js';
 import { defined } from './defined.js';
+import { spareLeaseSchema, sparesFromForm, sparesSchema } from './spare-schema.js';
 import {
   healthFromForm,
   healthSchema,
@@ -55,6 +56,7 @@ const line = (max: number) =>
 
 /** Keys of labels: `rack`, `example.org/owner`. */
 const labelKey = word(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'letters, digits, ., _, / and -, at most 63');
+const labels = z.record(labelKey, line(255));
 const environmentName = word(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'letters, digits and _, not starting with a digit');
 const diskLabel = word(DISK_LABEL, DISK_LABEL_RULE);
 const devicePath = parsed(parseDevice);
@@ -82,7 +84,7 @@ export const machineSchema = strict({
     .meta({ description: 'The port it is plugged into (option 82). The machine is then told by that alone.' }),
   address: parsed(parseMachineAddress, ADDRESS_RULE).optional().meta({ description: 'Reserved IPv4 address.' }),
   role: nameSchema.optional(),
-  labels: z.record(labelKey, line(255)).default({}),
+  labels: labels.default({}),
   loader: loader.optional(),
   options: optionsSchema.optional(),
   bootFiles: bootFilesSchema.optional(),
@@ -96,6 +98,8 @@ export const roleSchema = strict({
   profile: nameSchema,
   mode: z.enum(['resident', 'single']).default('resident'),
   systems: z.array(nameSchema).max(64).default([]),
+  spares: sparesSchema(nameSchema, labels).optional(),
+  spareLease: spareLeaseSchema.optional(),
   params: z.record(paramName, line(1024)).default({}).meta({ description: 'Only names that the profile declares.' }),
   loader: loader.optional(),
   options: optionsSchema.optional(),
@@ -145,8 +149,8 @@ export function machineFromForm({ relay, disks, ...rest }: z.output<typeof machi
   return { ...defined({ ...rest, disks: some }), ...(relay === undefined ? {} : { relay: defined(relay) }) };
 }
 
-export function roleFromForm(form: z.output<typeof roleSchema>): Role {
-  return defined(form);
+export function roleFromForm({ spares, spareLease, ...rest }: z.output<typeof roleSchema>): Role {
+  return defined({ ...rest, spares: sparesFromForm(spares, spareLease) });
 }
 
 export function systemFromForm({ memory, storage, network, health, after, ...rest }: SystemForm): System {

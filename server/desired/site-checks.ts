@@ -4,6 +4,7 @@ import { merge } from './merged.js';
 import { roleProblems } from './role-checks.js';
 import { roleSystemProblems } from './role-system-checks.js';
 import type { SiteContext, SiteFile } from './site-file.js';
+import { spareProblems } from './spare-checks.js';
 import { systemProblems } from './system-checks.js';
 
 /**
@@ -19,6 +20,7 @@ export function siteProblems(file: SiteFile, context: SiteContext): Problem[] {
     ...systemProblems(merged, context),
     ...roleProblems(merged, context),
     ...roleSystemProblems(merged),
+    ...spareProblems(merged, context),
     ...machineProblems(merged, context),
   ];
 }

@@ -26,6 +26,17 @@ export interface Machine {
   readonly bootFiles?: BootFiles;
   /** Label -> device (`/dev/…`) that may be formatted with it when it is empty; for systems with `storage: {label}`. */
   readonly disks?: Readonly<Record<string, string>>;
+  /** Never written, added by state/standing.ts: the machine whose role it holds, with that machine's reserved address. */
+  readonly standsFor?: StandsFor;
+  /** The same: it has no role now and waits for this one. */
+  readonly standby?: string;
+}
+
+/** The identity that follows a role to a spare: systems, their MACs and their files are those of this machine. */
+export interface StandsFor {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly address?: Ipv4;
 }
 
 /** Sub-options 1 and 2 of DHCP option 82, as written (domain/opaque-id.ts); at least one. */

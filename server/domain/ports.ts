@@ -6,6 +6,7 @@ import type { Ipv4 } from './ipv4.js';
 import type { Job, JobState } from './job.js';
 import type { Lease } from './lease.js';
 import type { Observed } from './machine.js';
+import type { Holding, RoleLease, StandbyChange } from './standby.js';
 
 /** Everything the in-memory state is made from at start. */
 export interface Snapshot extends DesiredState {
@@ -16,6 +17,8 @@ export interface Snapshot extends DesiredState {
   readonly sessions: readonly BootSession[];
   /** Claims that are not revoked. */
   readonly claims: readonly Claim[];
+  readonly holdings: readonly Holding[];
+  readonly roleLeases: readonly RoleLease[];
   /** API tokens: sha256 of the token -> name. */
   readonly tokens: readonly TokenRecord[];
   /** Sequence of the newest change, for changesSince. */
@@ -112,6 +115,8 @@ export interface Store {
   /** Newest first, without outputs. */
   jobs(filter: JobFilter): Promise<readonly Job[]>;
   job(id: string): Promise<{ readonly job: Job; readonly output: string } | undefined>;
+  /** Who holds whose role, and the leases that may be out; all or nothing. */
+  saveStandby(change: StandbyChange): Promise<void>;
   /** A value of the server itself (keys, shipped asset versions). */
   setting(key: string): Promise<string | undefined>;
   saveSetting(key: string, value: string): Promise<void>;

@@ -11,8 +11,8 @@ export type ProfileKind = 'boot' | 'local' | 'discover';
 /** The limits of a system that a profile can enforce; a definition that asks for another is refused. */
 export type SystemLimit = 'memory' | 'cpus';
 
-/** Fields of a system that not every live OS knows. */
-export const SYSTEM_FEATURES = ['layer', 'disk', 'after', 'health'] as const;
+/** Fields of a system that not every live OS knows; `spares`: it runs the systems of a role under a lease. */
+export const SYSTEM_FEATURES = ['layer', 'disk', 'after', 'health', 'spares'] as const;
 export type SystemFeature = (typeof SYSTEM_FEATURES)[number];
 
 /** One folder under profiles/, `extends` already merged. */

@@ -38,6 +38,12 @@ export interface BootViews {
    * Throws `not_found` for unknown names and `invalid` when the profile cannot be rendered for the machine.
    */
   renderFor(profile: string, machine: string, loader: 'ipxe' | 'grub'): string;
+  /** Before anything is stored. Throws `conflict` with the reason. */
+  refuseChanges(changes: readonly Change[], after: DesiredState): void;
+  /** What a machine holds goes to another (docs/systems.md, "Spares and moves"). Throws `conflict` with the reason. */
+  handOver(name: string, to: string | undefined, by: string): Promise<void>;
+  /** A person says that it is switched off. Throws `conflict` while it is heard. */
+  confirmOff(name: string, by: string): Promise<void>;
   /**
    * Called after store and state have the changes: carries what was observed under a MAC over to a new machine (a waiting one
    * counts as approved and is told to reboot), and back when a machine is removed; records one event per change.

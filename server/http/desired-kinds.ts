@@ -20,8 +20,8 @@ export interface DesiredResource {
 export const machineKind: DesiredResource = {
   kind: 'machine',
   form: machineSchema,
-  formOf: ({ machines }, name) => asForm(machines.get(name), machineToJson),
-  names: ({ machines }) => sorted(machines),
+  formOf: ({ written }, name) => asForm(written.get(name), machineToJson),
+  names: ({ written }) => sorted(written),
   read: (form, context) => ({ machines: [parseMachine(form, context)] }),
 };
 

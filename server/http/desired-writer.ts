@@ -1,3 +1,4 @@
+import { applyTo } from '../desired/diff-desired.js';
 import type { SiteContext } from '../desired/site-file.js';
 import type { Change, DesiredState } from '../domain/desired.js';
 import type { ApiDeps } from './api-deps.js';
@@ -24,8 +25,8 @@ export class DesiredWriter {
   }
 
   current(): DesiredState {
-    const { machines, roles, systems } = this.#deps.state;
-    return { machines: [...machines.values()], roles: [...roles.values()], systems: [...systems.values()] };
+    const { written, roles, systems } = this.#deps.state;
+    return { machines: [...written.values()], roles: [...roles.values()], systems: [...systems.values()] };
   }
 
   /** What a new value is checked against. */
@@ -48,6 +49,7 @@ export class DesiredWriter {
       const before = this.current();
       const changes = plan(before);
       if (changes.length === 0) return { before, changes };
+      boot.refuseChanges(changes, applyTo(before, changes));
       await store.applyDesired(changes, by);
       state.applyChanges(changes);
       await boot.desiredChanged(changes, by);

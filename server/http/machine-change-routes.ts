@@ -11,6 +11,13 @@ import { findMachine } from './machine-lookup.js';
 import { machineResource, machineSchema } from './machine-resource.js';
 import { nameParams, type Route, route } from './route.js';
 
+const handOverSchema = z.strictObject({
+  to: z
+    .string()
+    .optional()
+    .meta({ description: 'Absent: back to the machine whose role it is, or to the first fit spare.' }),
+});
+
 const approvalSchema = z.strictObject({
   name: z.string({ error: 'give the machine a name' }),
   role: z.string().optional(),
@@ -69,6 +76,34 @@ export function machineChangeRoutes(deps: Pick<ApiDeps, 'boot' | 'state'>, write
         if (machine === undefined && observed !== undefined) await boot.forget(observed.mac, by);
         else await removeForm(writer, machineKind, key, by);
         return undefined;
+      },
+    }),
+    route({
+      method: 'post',
+      path: '/machines/{name}/hand-over',
+      summary: 'Gives the role that a machine holds to another: its owner, or a spare',
+      description:
+        'First the machine stops its systems (at its next heartbeat, or when its lease is over), then the other one starts them. `place.handing` shows that it is on its way.',
+      params: nameParams,
+      body: { kind: 'json', schema: handOverSchema },
+      answer,
+      handle: async ({ params, body, by }) => {
+        const { name } = known(params.name);
+        await boot.handOver(name, body.to, by);
+        return resource(name);
+      },
+    }),
+    route({
+      method: 'post',
+      path: '/machines/{name}/confirm-off',
+      summary: 'A person says that a machine is switched off: its role need not wait for the end of its lease',
+      description: 'Refused while the machine is heard.',
+      params: nameParams,
+      answer,
+      handle: async ({ params, by }) => {
+        const { name } = known(params.name);
+        await boot.confirmOff(name, by);
+        return resource(name);
       },
     }),
     route({

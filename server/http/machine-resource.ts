@@ -65,6 +65,18 @@ export const bootSchema = z
   })
   .meta({ id: 'Boot' });
 
+const placeSchema = z
+  .object({
+    role: z.string(),
+    holder: z.string(),
+    since: isoSchema.optional(),
+    why: z.string().optional(),
+    handing: z.object({ to: z.string(), by: z.string(), at: isoSchema }).optional(),
+    leaseSeconds: z.number(),
+    spares: z.array(z.object({ name: z.string(), unfit: z.string().optional() })),
+  })
+  .meta({ description: 'Of a machine whose role has spares: who holds that role now.' });
+
 /** A machine: what was written of it (desired) and what it showed (observed). */
 export const machineSchema = z
   .object({
@@ -76,7 +88,10 @@ export const machineSchema = z
     serial: z.string().optional(),
     address: z.string().optional().meta({ description: 'The reserved address.' }),
     currentAddress: z.string().optional().meta({ description: 'The address it has now.' }),
-    role: z.string().optional(),
+    role: z.string().optional().meta({ description: 'What it has now: its own, or that of `standsFor`.' }),
+    standsFor: z.string().optional().meta({ description: 'The machine whose role it has taken over.' }),
+    standby: z.string().optional().meta({ description: 'The role that it waits for as a spare.' }),
+    place: placeSchema.optional(),
     labels: z.record(z.string(), z.string()),
     clientId: z.string().optional().meta({ description: 'DHCP option 61 that tells it.' }),
     relay: z
@@ -134,6 +149,9 @@ export function machineResource(view: MachineView): z.input<typeof machineSchema
     address: machine?.address === undefined ? undefined : formatIpv4(machine.address),
     currentAddress: view.address === undefined ? undefined : formatIpv4(view.address),
     role: machine?.role,
+    standsFor: machine?.standsFor?.name,
+    standby: machine?.standby,
+    place: placeResource(view.place),
     labels: machine?.labels ?? {},
     clientId: machine?.clientId,
     relay: machine?.relay,
@@ -155,6 +173,17 @@ export function machineResource(view: MachineView): z.input<typeof machineSchema
     desired: view.desired === undefined ? undefined : { ...view.desired, systems: [...view.desired.systems] },
     drift: view.drift.map((drift) => ({ ...drift })),
     changing: view.changing,
+  };
+}
+
+function placeResource(place: MachineView['place']): z.input<typeof placeSchema> | undefined {
+  if (place === undefined) return undefined;
+  const { since, handing, spares, ...rest } = place;
+  return {
+    ...rest,
+    since: iso(since),
+    handing: handing === undefined ? undefined : { ...handing, at: iso(handing.at) },
+    spares: spares.map((spare) => ({ ...spare })),
   };
 }
 

@@ -132,9 +132,11 @@ export async function openCore(
   closers.push(async () => damage.stop());
   boot.sessions.start();
   boot.lost.start();
+  boot.standby.start();
   closers.push(async () => {
     boot.sessions.stop();
     boot.lost.stop();
+    boot.standby.stop();
     await boot.events.flush();
   });
   return { store, state, leases, images, imagesDir, damage, tokens, controlKey, boot };

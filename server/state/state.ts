@@ -10,7 +10,9 @@ import type { Snapshot } from '../domain/ports.js';
 import type { Profile } from '../domain/profile.js';
 import { portKey, relayKey } from '../domain/relay-key.js';
 import type { Role } from '../domain/role.js';
+import { type Holding, isSpareOf } from '../domain/standby.js';
 import type { System } from '../domain/system.js';
+import { standing } from './standing.js';
 import { systemAddresses } from './system-addresses.js';
 
 /**
@@ -18,7 +20,9 @@ import { systemAddresses } from './system-addresses.js';
  * Leases live beside it (state/leases.ts).
  */
 export class State {
+  /** What each is now (state/standing.ts); `written` holds them as the site file says. */
   readonly machines = new Map<string, Machine>();
+  readonly written = new Map<string, Machine>();
   readonly roles = new Map<string, Role>();
   readonly systems = new Map<string, System>();
   readonly profiles = new Map<string, Profile>();
@@ -28,6 +32,9 @@ export class State {
   readonly observed = new Map<string, Observed>();
   /** The newest session of each key. */
   readonly sessions = new Map<string, BootSession>();
+  /** Who holds the role of a machine, if not simply the machine; by that machine. */
+  readonly holdings = new Map<string, Holding>();
+  readonly #placeOf = new Map<string, string>();
   /** Files of images that failed their verification: nobody is given them (images/damage-watch.ts). */
   readonly #damaged = new Set<Digest>();
   readonly #byMac = new Map<Mac, Machine>();
@@ -45,6 +52,8 @@ export class State {
     for (const profile of profiles) this.profiles.set(profile.name, profile);
     for (const system of snapshot.systems) this.systems.set(system.name, system);
     for (const role of snapshot.roles) this.roles.set(role.name, role);
+    for (const holding of snapshot.holdings) this.#putHolding(holding);
+    for (const machine of snapshot.machines) this.written.set(machine.name, machine);
     for (const machine of snapshot.machines) this.#putMachine(machine);
     for (const image of snapshot.images) this.putImage(image);
     for (const observed of snapshot.observed) this.observed.set(observed.key, observed);
@@ -105,13 +114,19 @@ export class State {
   /** Takes over what the store has accepted. */
   applyChanges(changes: readonly Change[]): void {
     this.#revision += 1;
+    const stale = new Set<string>();
     for (const change of changes) {
       switch (change.kind) {
         case 'machine':
-          this.#removeMachine(change.name);
-          if (change.value !== undefined) this.#putMachine(change.value);
+          if (change.value === undefined) this.written.delete(change.name);
+          else this.written.set(change.name, change.value);
+          stale.add(change.name);
+          for (const { place, holder } of this.holdings.values()) if (place === change.name) stale.add(holder);
           break;
         case 'role':
+          if ((change.value?.spares ?? this.roles.get(change.name)?.spares) !== undefined) {
+            for (const name of this.written.keys()) stale.add(name);
+          }
           if (change.value === undefined) this.roles.delete(change.name);
           else this.roles.set(change.name, change.value);
           break;
@@ -121,7 +136,43 @@ export class State {
           break;
       }
     }
+    // After all changes: what a machine is hangs on roles too. All leave before any comes: two may have swapped a MAC.
+    this.#stand([...stale]);
     this.#bySystemAddress = systemAddresses(this);
+  }
+
+  /** Takes over what the store has accepted; undefined = the machine has its own role itself. */
+  setHolding(place: string, holding: Holding | undefined): void {
+    this.#revision += 1;
+    const before = this.holdings.get(place);
+    if (before !== undefined && this.#placeOf.get(before.holder) === place) this.#placeOf.delete(before.holder);
+    if (holding === undefined) this.holdings.delete(place);
+    else this.#putHolding(holding);
+    this.#stand([place, before?.holder ?? place, holding?.holder ?? place]);
+    this.#bySystemAddress = systemAddresses(this);
+  }
+
+  /** The place that this machine holds: its own, another's, or none. */
+  placeOf(holder: string): string | undefined {
+    return this.#placeOf.get(holder) ?? (this.holdings.has(holder) ? undefined : this.written.get(holder)?.name);
+  }
+
+  #putHolding(holding: Holding): void {
+    this.holdings.set(holding.place, holding);
+    this.#placeOf.set(holding.holder, holding.place);
+  }
+
+  #stand(names: readonly string[]): void {
+    for (const name of names) this.#removeMachine(name);
+    for (const name of new Set(names)) {
+      const machine = this.written.get(name);
+      if (machine !== undefined) this.#putMachine(machine);
+    }
+  }
+
+  #spareOf(machine: Machine): string | undefined {
+    const found = [...this.roles.values()].filter(({ spares }) => isSpareOf(spares, machine)).map(({ name }) => name);
+    return found.sort()[0];
   }
 
   putImage(image: Image): void {
@@ -181,12 +232,19 @@ export class State {
     return undefined;
   }
 
-  #putMachine(machine: Machine): void {
+  #putMachine(written: Machine): void {
+    const machine = standing(written, {
+      written: this.written,
+      holdings: this.holdings,
+      placeOf: (holder) => this.#placeOf.get(holder),
+      spareOf: (spare) => this.#spareOf(spare),
+    });
     this.machines.set(machine.name, machine);
     if (machine.address === undefined) this.#unaddressed++;
     for (const mac of machine.macs) this.#byMac.set(mac, machine);
     if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid, machine);
     if (machine.address !== undefined) this.#byAddress.set(machine.address, machine);
+    if (machine.standsFor?.address !== undefined) this.#byAddress.set(machine.standsFor.address, machine);
     if (machine.clientId !== undefined) this.#byClientId.set(opaqueHex(machine.clientId), machine);
     const port = machine.relay === undefined ? undefined : relayKey(machine.relay);
     if (port !== undefined) this.#byPort.set(port, machine);
@@ -203,6 +261,7 @@ export class State {
     if (clientId !== undefined && this.#byClientId.get(clientId) === old) this.#byClientId.delete(clientId);
     const port = old.relay === undefined ? undefined : relayKey(old.relay);
     if (port !== undefined && this.#byPort.get(port) === old) this.#byPort.delete(port);
-    if (old.address !== undefined && this.#byAddress.get(old.address) === old) this.#byAddress.delete(old.address);
+    for (const address of [old.address, old.standsFor?.address])
+      if (address !== undefined && this.#byAddress.get(address) === old) this.#byAddress.delete(address);
   }
 }

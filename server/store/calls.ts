@@ -8,6 +8,7 @@ import { jobCalls } from './calls/jobs.js';
 import { leaseCalls } from './calls/leases.js';
 import { serverCalls } from './calls/server.js';
 import { loadSnapshot } from './calls/snapshot.js';
+import { standbyCalls } from './calls/standby.js';
 import type { OpenDatabase } from './database.js';
 import type { EventTexts } from './event-lines.js';
 import type { Call } from './messages.js';
@@ -76,6 +77,7 @@ export function createCalls({ kysely, prepare }: Pick<OpenDatabase, 'kysely' | '
     ...bootCalls(kysely, prepare, limits.sessions),
     ...eventCalls(kysely, prepare, limits.events),
     ...jobCalls(limits.jobs),
+    ...standbyCalls,
     ...serverCalls,
   };
 }

@@ -5,6 +5,7 @@ import { eventIndexes } from './migrations/0002-event-indexes.js';
 import { imageHistory } from './migrations/0003-image-history.js';
 import { jobTables } from './migrations/0004-jobs.js';
 import { eventBlocks } from './migrations/0005-event-blocks.js';
+import { standbyTables } from './migrations/0006-standby.js';
 import type { Tables } from './tables.js';
 
 /** One step of the schema. Steps are never edited after a release: a change is a new step. */
@@ -14,7 +15,14 @@ export interface Migration {
   up(database: Kysely<Tables>): Promise<void>;
 }
 
-const MIGRATIONS: readonly Migration[] = [firstTables, eventIndexes, imageHistory, jobTables, eventBlocks];
+const MIGRATIONS: readonly Migration[] = [
+  firstTables,
+  eventIndexes,
+  imageHistory,
+  jobTables,
+  eventBlocks,
+  standbyTables,
+];
 
 /**
  * Brings the schema to this code's version; returns the names of the steps that ran. Each runs in a transaction of its own together

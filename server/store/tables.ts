@@ -22,6 +22,8 @@ export interface Tables {
   tokens: TokenRow;
   settings: SettingRow;
   jobs: JobRow;
+  holdings: HoldingRow;
+  role_leases: RoleLeaseRow;
   migrations: MigrationRow;
 }
 
@@ -149,6 +151,16 @@ export interface JobRow {
   created_ms: number;
   body: string;
   output: string;
+}
+
+export interface HoldingRow {
+  place: string;
+  body: string;
+}
+
+export interface RoleLeaseRow {
+  machine: string;
+  body: string;
 }
 
 export interface MigrationRow {

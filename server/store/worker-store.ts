@@ -79,6 +79,7 @@ export class WorkerStore implements Store {
   saveJobs: Store['saveJobs'] = (...args) => this.#send('saveJobs', ...args);
   jobs: Store['jobs'] = (...args) => this.#send('jobs', ...args);
   job: Store['job'] = (...args) => this.#send('job', ...args);
+  saveStandby: Store['saveStandby'] = (...args) => this.#send('saveStandby', ...args);
   saveToken: Store['saveToken'] = (...args) => this.#send('saveToken', ...args);
   removeToken: Store['removeToken'] = (...args) => this.#send('removeToken', ...args);
   setting: Store['setting'] = (...args) => this.#send('setting', ...args);

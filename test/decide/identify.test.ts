@@ -22,6 +22,8 @@ const empty = {
   observed: [],
   sessions: [],
   claims: [],
+  holdings: [],
+  roleLeases: [],
   tokens: [],
   sequence: 0,
 };

@@ -32,6 +32,8 @@ describe('a fresh store', () => {
       observed: [],
       sessions: [],
       claims: [],
+      holdings: [],
+      roleLeases: [],
       tokens: [],
       sequence: 0,
     });

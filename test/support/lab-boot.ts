@@ -8,6 +8,7 @@ import { listAll } from '../../server/cli/paging.js';
 import { chooseAccelerator } from '../../server/lab/accelerator.js';
 import { consoleLog, consoleSocket, type Firmware, type VirtualMachine } from '../../server/lab/firmware.js';
 import { Lab } from '../../server/lab/lab.js';
+import { LAB_NETWORK } from '../../server/lab/network.js';
 import { addressOf, labConfig, labMachines } from '../../server/lab/site.js';
 import { lastLines } from '../../server/lab/tail.js';
 import { compiledEntry } from '../../server/paths.js';
@@ -16,6 +17,18 @@ const machineSchema = z.object({
   name: z.string(),
   known: z.boolean(),
   status: z.string(),
+  role: z.string().optional(),
+  standsFor: z.string().optional(),
+  standby: z.string().optional(),
+  place: z
+    .object({
+      role: z.string(),
+      holder: z.string(),
+      why: z.string().optional(),
+      leaseSeconds: z.number(),
+      spares: z.array(z.object({ name: z.string(), unfit: z.string().optional() })),
+    })
+    .optional(),
   currentAddress: z.string().optional(),
   secureBoot: z.string().optional(),
   proxyStyle: z.string().optional(),
@@ -191,6 +204,15 @@ export class BootLab {
   async inside(program: string, ...args: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)('ip', ['netns', 'exec', this.namespace, program, ...args]);
     return stdout;
+  }
+
+  /** Takes the machine's cable out; it runs on. */
+  async cutOff(machine: VirtualMachine): Promise<void> {
+    await this.inside('ip', 'link', 'set', machine.tap, 'nomaster');
+  }
+
+  async reconnect(machine: VirtualMachine): Promise<void> {
+    await this.inside('ip', 'link', 'set', machine.tap, 'master', LAB_NETWORK.bridge);
   }
 
   /** What the machine's web server answers. */

@@ -22,6 +22,7 @@ memory_line() {
 heartbeat_body() {
 	local name folder
 	kv uptime-ms "$(uptime_ms)"
+	kv lease "$(lease_word)"
 	kv memory-total-bytes "$(memory_line MemTotal)"
 	kv memory-available-bytes "$(memory_line MemAvailable)"
 	for name in $systems; do
@@ -45,10 +46,15 @@ overview() {
 
 # heartbeat: `missed` counts answers in a row that did not come.
 heartbeat() {
+	local sent
 	heartbeat_body >"$anybios_run/heartbeat"
+	# The lease is counted from here: whatever is lost or late on the way only shortens it.
+	sent=$(uptime_ms)
 	if agent POST heartbeat "$anybios_run/heartbeat.answer" "$anybios_run/heartbeat"; then
 		[ "$missed" -eq 0 ] || say "the server at $server answers again"
 		missed=0
+		lease_take "$sent" "$anybios_run/heartbeat.answer"
+		seconds=$(lease_number "$anybios_run/heartbeat.answer" heartbeat-seconds "$seconds")
 		case $(kv_get "$anybios_run/heartbeat.answer" action none) in
 		reboot)
 			say 'the server asks for a reboot'
@@ -60,7 +66,7 @@ heartbeat() {
 	fi
 	missed=$((missed + 1))
 	# The systems go on without the server; the operator is told once.
-	[ "$missed" -ne 3 ] || error "heartbeat: $http_error; the systems go on"
+	[ "$missed" -ne 3 ] || error "heartbeat: $http_error; the systems go on$(! lease_read || echo ' until their lease is over')"
 }
 
 # beat_now: somebody has something to tell: the next heartbeat is due. Used as `if beat_now; then next=0; fi`.

@@ -3,6 +3,7 @@ import type { BootSession, Claim } from '../../domain/boot-session.js';
 import type { Machine, Observed } from '../../domain/machine.js';
 import type { Snapshot } from '../../domain/ports.js';
 import type { Role } from '../../domain/role.js';
+import type { Holding, RoleLease } from '../../domain/standby.js';
 import type { System } from '../../domain/system.js';
 import { fromJson } from '../json.js';
 import type { Tables } from '../tables.js';
@@ -19,6 +20,8 @@ export async function loadSnapshot(database: Database): Promise<Snapshot> {
   const systems = await database.selectFrom('systems').select('body').orderBy('name').execute();
   const leases = await database.selectFrom('leases').selectAll().orderBy('address').execute();
   const observed = await database.selectFrom('observed').select('body').orderBy('key').execute();
+  const holdings = await database.selectFrom('holdings').select('body').orderBy('place').execute();
+  const roleLeases = await database.selectFrom('role_leases').select('body').orderBy('machine').execute();
   const tokens = await database.selectFrom('tokens').selectAll().orderBy('name').execute();
   return {
     machines: machines.map(({ body }) => fromJson<Machine>(body)),
@@ -29,6 +32,8 @@ export async function loadSnapshot(database: Database): Promise<Snapshot> {
     observed: observed.map(({ body }) => fromJson<Observed>(body)),
     sessions: await newestSessions(database),
     claims: await liveClaims(database, Date.now()),
+    holdings: holdings.map(({ body }) => fromJson<Holding>(body)),
+    roleLeases: roleLeases.map(({ body }) => fromJson<RoleLease>(body)),
     tokens: tokens.map(({ name, hash, created_ms }) => ({ name, hash, createdAt: created_ms })),
     sequence: await newestChange(database),
   };
