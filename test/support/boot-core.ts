@@ -80,6 +80,7 @@ export async function startCore(
     readonly machines?: readonly Machine[];
     readonly neighbour?: (address: Ipv4) => Mac | undefined;
     readonly downloads?: DownloadLimits;
+    readonly monotonic?: () => number;
   } = {},
 ): Promise<TestCore> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'anybios-core-'));
@@ -136,6 +137,7 @@ export async function startCore(
     ],
     unknown: options.unknown ?? { kind: 'localdisk' },
     ...(options.downloads === undefined ? {} : { downloads: options.downloads }),
+    ...(options.monotonic === undefined ? {} : { monotonic: options.monotonic }),
     key: 'a key of the test',
     files: {
       loaders: new Map([
