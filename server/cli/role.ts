@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { type MachineAnswer, machineSchema } from './api-schema.js';
 import type { Cli } from './cli.js';
+import type { ApiClient } from './client.js';
 import { withExamples } from './examples.js';
 import { listAll } from './paging.js';
 import { describeFields } from './terminal/describe.js';
+import { type Column, fieldLines, tableLines } from './terminal/table.js';
 
 const roleSchema = z.object({
   name: z.string(),
@@ -48,8 +51,13 @@ export function registerRole(program: Command, cli: Cli): void {
       .description('show one role')
       .argument('<role>', 'its name')
       .action(async (name: string) => {
-        const answer = await (await cli.connect()).get(at(name));
-        cli.printFields(answer, describeFields(answer));
+        const api = await cli.connect();
+        const answer = await api.get(at(name));
+        const places = hasSpares(answer) ? await placesOf(api, name) : [];
+        cli.print(answer, () => [
+          ...fieldLines(describeFields(answer)),
+          ...(places.length === 0 ? [] : ['', ...tableLines(PLACE_COLUMNS, places, cli.width)]),
+        ]);
       }),
     [['one role', 'role show web']],
   );
@@ -66,6 +74,25 @@ export function registerRole(program: Command, cli: Cli): void {
     [['one role', 'role remove web']],
   );
 }
+
+const hasSpares = (answer: unknown): boolean => typeof answer === 'object' && answer !== null && 'spares' in answer;
+
+interface PlaceRow extends NonNullable<MachineAnswer['place']> {
+  readonly machine: string;
+}
+
+/** Whose role it is, and who has it now. */
+async function placesOf(api: ApiClient, role: string): Promise<readonly PlaceRow[]> {
+  const { rows } = await listAll(api, '/machines', machineSchema);
+  return rows.flatMap(({ name, place }) => (place?.role === role ? [{ ...place, machine: name }] : []));
+}
+
+const PLACE_COLUMNS: readonly Column<PlaceRow>[] = [
+  { title: 'MACHINE', value: (row) => row.machine },
+  { title: 'HELD BY', value: (row) => row.holder },
+  { title: 'SINCE', value: (row) => (row.since === undefined ? '' : new Date(row.since).toISOString()) },
+  { title: 'WHY', value: (row) => row.why ?? 'its own role', elastic: true },
+];
 
 const pairs = (record: Readonly<Record<string, string>>): string =>
   Object.entries(record)
