@@ -87,6 +87,8 @@ it('events of an older database become blocks, with their numbers', async () => 
     kind text not null, level text not null, session text, machine text, mac text, message text not null, data text not null) strict`);
   await run(`with recursive n(i) as (select 5 union all select i + 1 from n where i < 3000)
     insert into events select i, 1000 + i, 'dhcp', 'k' || i, 'info', 's' || (i / 3), null, null, 'told', '{"n":' || i || '}' from n where i <> 700`);
+  // What later steps made is not there yet either.
+  for (const table of ['holdings', 'role_leases']) await before.kysely.schema.dropTable(table).execute();
   await run('delete from migrations where number >= 5');
   before.close();
   const { store } = await freshStore({ path });
