@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { VirtualMachine } from '../../server/lab/firmware.js';
 import { addressOf } from '../../server/lab/site.js';
 import { BootLab } from '../support/lab-boot.js';
+import { exec, LabJobs } from '../support/lab-jobs.js';
 
 /*
  * A role with spares on two machines with the `micro` live OS. The one that has it is cut off from the network, which is harder than
@@ -97,7 +98,7 @@ test('back on the network, the lost machine starts nothing, leaves the address a
 });
 
 test('handed back by a person, it runs on its own machine again', async () => {
-  await lab.api.request('POST', '/machines/n2/hand-over', {});
+  await lab.api.request('POST', '/machines/n2/hand-over', { json: {} });
   const back = await lab.until(n1, 'its role', (status) => status.systems.some(({ state }) => state === 'running'), {
     seconds: 90,
     mayFail: true,
@@ -118,4 +119,15 @@ test('switched off, and a person says so: the end of its lease is not waited for
   await expect.poll(confirm, { timeout: 60_000, interval: 500 }).toBe('said');
   await lab.until(n2, 'the role', ({ systems }) => systems.some(({ state }) => state === 'running'), { seconds: 60 });
   expect(await lab.status('n1')).toMatchObject({ status: 'off', place: { holder: 'n2', why: 'n1 is switched off' } });
+});
+
+test('hung with systems that run, the machine is reset by its watchdog', async () => {
+  expect(lab.console(n2)).toMatch(/watchdog .+ resets this machine after 5 s without us/);
+  const before = (await lab.status('n2')).boot?.session;
+  const jobs = new LabJobs(lab, 'n2');
+  await jobs.ask(exec('sh', '-c', 'kill -STOP $(pidof lease-guard)'));
+  await lab.until(n2, 'another boot', ({ boot }) => boot !== undefined && boot.session !== before, {
+    seconds: 90,
+    mayFail: true,
+  });
 });

@@ -15,16 +15,18 @@ type Wish = Readonly<Record<string, unknown>>;
 
 export const exec = (...command: readonly string[]) => ({ kind: 'exec', command });
 
-/** Jobs for the machine n1 of a lab, through the REST API. */
+/** Jobs for a machine of a lab, through the REST API. */
 export class LabJobs {
   readonly #lab: BootLab;
+  readonly #machine: string;
 
-  constructor(lab: BootLab) {
+  constructor(lab: BootLab, machine = 'n1') {
     this.#lab = lab;
+    this.#machine = machine;
   }
 
   async ask(wish: Wish): Promise<string> {
-    const answer = await this.#lab.api.request('POST', '/machines/n1/jobs', { json: wish });
+    const answer = await this.#lab.api.request('POST', `/machines/${this.#machine}/jobs`, { json: wish });
     return z.object({ id: z.string() }).parse(answer).id;
   }
 
