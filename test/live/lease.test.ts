@@ -55,3 +55,26 @@ describe('an answer', () => {
     ).toBe('claim\n');
   });
 });
+
+test('a heartbeat says the word, takes the lease from the moment it was sent, and the pace', async () => {
+  const script = `${scene(50, false)}
+    agent() { cat "$4" >"$anybios_run/sent"; echo '53.00 0.00' >"$anybios_uptime"
+      printf '%s\\n' action=none lease-seconds=20 lease-margin-seconds=10 heartbeat-seconds=5 >"$3"; }
+    claim_file=$anybios_run/claim systems=web missed=0 seconds=10
+    heartbeat
+    grep lease "$anybios_run/sent"; cat "$role_lease"; echo "$seconds"; lease_word`;
+  const { stdout } = await ash([...LIBRARIES, 'live/heartbeat'], script, [], { 'role-lease': '0 20 10\n' });
+  expect(stdout).toBe('lease=none\n70000 20 10\n5\nheld\n');
+});
+
+test('a heartbeat that is not answered leaves the lease as it was', async () => {
+  const script = `${scene(50, true)}
+    agent() { http_error='no answer'; return 1; }
+    claim_file=$anybios_run/claim systems=web missed=2 seconds=5
+    heartbeat
+    cat "$role_lease"; cat "$anybios_run/said"`;
+  const { stdout } = await ash([...LIBRARIES, 'live/heartbeat'], script, [], { 'role-lease': '60000 20 10\n' });
+  expect(stdout).toBe(
+    '60000 20 10\nanybios: ERROR: heartbeat: no answer; the systems go on until their lease is over\n',
+  );
+});
