@@ -60,7 +60,7 @@ export interface PlaceView {
 }
 
 /**
- * Spares (ADR 14): grants the lease under which a role with spares is run, notices who has lost it, and gives the role to a spare when
+ * Spares (ADR 13): grants the lease under which a role with spares is run, notices who has lost it, and gives the role to a spare when
  * the lease is surely over. What is granted is on disk before; who holds what changes in memory only after the store has it.
  */
 export class Standby {

@@ -1,7 +1,7 @@
 import type { RoleLease } from '../domain/standby.js';
 
 /**
- * The lease under which a machine runs the systems of a role with spares (ADR 14). The machine counts it by its uptime from the moment
+ * The lease under which a machine runs the systems of a role with spares (ADR 13). The machine counts it by its uptime from the moment
  * at which it SENT a heartbeat, the server by its monotonic clock from the moment at which it ANSWERED, which is later: so the machine
  * always ends first. No wall clock, nothing that a restart could shorten. Times are ms of the monotonic clock of this server process.
  */
