@@ -51,9 +51,11 @@ export class Planner {
   madeOf(machine: Machine): readonly unknown[] | undefined {
     const { state } = this.#options;
     if (state.damaged.size > 0) return undefined;
-    const role = machine.role === undefined ? undefined : state.roles.get(machine.role);
+    // A spare boots what the role that it waits for boots.
+    const name = machine.role ?? machine.standby;
+    const role = name === undefined ? undefined : state.roles.get(name);
     const profile = role === undefined ? undefined : state.profiles.get(role.profile);
-    const systems = (role?.systems ?? []).map((name) => state.systems.get(name));
+    const systems = (role?.systems ?? []).map((system) => state.systems.get(system));
     const references = [
       profile?.kernel ?? 'kernel',
       profile?.rootfs,
