@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { VirtualMachine } from '../../server/lab/firmware.js';
 import { addressOf } from '../../server/lab/site.js';
 import { BootLab } from '../support/lab-boot.js';
 import { exec, LabJobs } from '../support/lab-jobs.js';
@@ -28,11 +29,13 @@ machines:
 `;
 
 let lab: BootLab;
+let n1: VirtualMachine;
 
 beforeAll(async () => {
   lab = await BootLab.open('live');
   await lab.apply(SITE);
-  await lab.up(lab.powerOn(1, 'bios'), 400);
+  n1 = lab.powerOn(1, 'bios');
+  await lab.up(n1, 400);
 }, 500_000);
 afterAll(() => lab.close());
 
@@ -57,4 +60,20 @@ test('jobs: a command inside each kind, paused it does not answer, killed it com
   expect(await answers()).toBe(true);
   await jobs.done({ kind: 'kill', system: 'web' });
   await expect.poll(answers, { timeout: 60_000, interval: 200 }).toBe(true);
+});
+
+test('changed while it runs: another definition composes that system anew, limits alone are set', async () => {
+  const jobs = new LabJobs(lab);
+  const shown = async (property: string, system: string): Promise<string> => {
+    const unit = `anybios-system-${system}.service`;
+    return (await jobs.done(exec('systemctl', 'show', `--property=${property}`, '--value', unit))).output;
+  };
+  const before = await lab.asDesired(n1, 'its digests');
+  const pid = await shown('MainPID', 'box');
+  await lab.apply(SITE.replace('web on', 'new on').replace('kind: container', 'kind: container\n    memory: 96M'));
+  const after = await lab.asDesired(n1, 'the change');
+  expect(await lab.web(1)).toBe('new on n1\n');
+  expect(await shown('MainPID', 'box')).toBe(pid);
+  expect(await shown('MemoryMax', 'box')).toBe('100663296\n');
+  expect(after.boot?.session).toBe(before.boot?.session);
 });
