@@ -14,7 +14,7 @@ export interface LiveChangesDeps {
   readonly atOnce: number;
 }
 
-/** Changes of machines that run (ADR 12): each heartbeat is compared with what the machine shall be, and its answer says so. */
+/** Changes of machines that run (ADR 14): each heartbeat is compared with what the machine shall be, and its answer says so. */
 export class LiveChanges {
   readonly #deps: LiveChangesDeps;
   readonly #turns: ChangeTurns;

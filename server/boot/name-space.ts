@@ -30,8 +30,9 @@ export function isRoutineMiss(name: string): boolean {
   return OFTEN_ABSENT.test(name.replaceAll('\\', '/'));
 }
 
-/** Names of scripts that need not be taken apart again: those of a room that boots, about 100 bytes each. */
+/** Names of scripts that need not be taken apart again: those of a room that boots, about 100 bytes each. Long spellings (`./././`) are not kept. */
 const SCRIPT_NAMES = 4096;
+const SCRIPT_NAME_LENGTH = 40;
 
 /**
  * One name space for TFTP and HTTP. In order: rendered names (`grub/grub.cfg`, `grub/machine/MAC.cfg`, `boot/ipxe/MAC`,
@@ -70,8 +71,10 @@ export function createNameSpace(deps: NameSpaceDeps): (name: string, requester: 
     const ipxe = /^boot\/ipxe\/([0-9a-f:-]{12,17})(?:\.ipxe)?$/.exec(lower);
     if (ipxe?.[1] !== undefined) {
       const mac = parseMac(ipxe[1]);
-      if (scripts.size >= SCRIPT_NAMES) scripts.clear();
-      scripts.set(raw, { name, mac });
+      if (raw.length <= SCRIPT_NAME_LENGTH) {
+        if (scripts.size >= SCRIPT_NAMES) scripts.clear();
+        scripts.set(raw, { name, mac });
+      }
       return script(name, mac, 'ipxe', requester);
     }
     const image = /^images\/sha256\/([0-9a-f]{64})(?:\/[^/]+)?$/.exec(lower);
