@@ -10,6 +10,13 @@ export const MOST_STRANGERS = 20_000;
 
 const STRANGER_TICK_MS = 10_000;
 
+type Seen = Omit<Observed, 'lastSeenAt'> & { lastSeenAt: number };
+
+function isSaid(old: Observed, patch: { readonly [K in keyof Observed]?: Observed[K] | undefined }): boolean {
+  for (const name in patch) if (old[name as keyof Observed] !== patch[name as keyof Observed]) return false;
+  return true;
+}
+
 /** What machines show of themselves: in memory at once, in the store when it matters after a restart. */
 export class Observations {
   readonly #state: State;
@@ -45,7 +52,13 @@ export class Observations {
     keep = true,
   ): Observed {
     const now = this.#clock();
-    const old = this.#state.observed.get(key);
+    const old: Seen | undefined = this.#state.observed.get(key);
+    if (old !== undefined && !keep && isSaid(old, patch)) {
+      // Four packets of each boot say nothing new: a copy for each would only keep the memory busy.
+      if (!this.#state.machines.has(key)) this.#sawStranger(key, old.lastSeenAt, now);
+      old.lastSeenAt = now;
+      return old;
+    }
     const base: Observed = old ?? {
       key,
       mac,

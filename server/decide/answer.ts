@@ -42,11 +42,15 @@ export function answer(
   const time = isShort ? `, for ${leaseSeconds} s first: the pool fills up` : '';
   const what = address === undefined ? 'options' : `${formatIpv4(address)} (${why}${time})`;
   const text = `${type === 'offer' ? 'offered' : 'given'} ${what}${bootWords(facts, offer.reason, file)}`;
-  const data: Record<string, Json> = { why, boot: offer.reason };
+  const data: Record<string, Json> = { subnet: cidrText(context.subnet) };
+  if (address !== undefined) data.address = formatIpv4(address);
+  data.why = why;
+  data.boot = offer.reason;
   if (file !== undefined) data.file = file;
   if (offer.kind === 'loader') data.loader = offer.loader;
   data.path = describePath(path, formatIpv4);
-  const told: { -readonly [K in keyof DhcpStep]: DhcpStep[K] } = step(context, type, text, address, data);
+  const told: { -readonly [K in keyof DhcpStep]: DhcpStep[K] } = { facts, message: type, text, data };
+  if (address !== undefined) told.address = address;
   if (offer.kind === 'none' && offer.diagnosis !== undefined) told.diagnosis = offer.diagnosis;
   return { kind: 'reply', message, path, step: told };
 }

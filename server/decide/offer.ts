@@ -154,8 +154,12 @@ function grantOrRefuse(request: DhcpPacket, context: DhcpContext, address: Ipv4,
   });
   const port = limitedPort(context);
   const expected = context.addresses.leaseAt(address);
+  const { message, path, step: told } = answer(request, context, 'ack', address, why, leaseSeconds);
   return {
-    ...answer(request, context, 'ack', address, why, leaseSeconds),
+    kind: 'reply',
+    message,
+    path,
+    step: told,
     change: port === undefined ? { lease, expected } : { lease, expected, port },
     onConflict: () => refuse(request, context, `${formatIpv4(address)} was taken by another server`),
   };

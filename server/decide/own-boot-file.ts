@@ -25,6 +25,23 @@ export function fallbackBootFile(arch: number, settings: readonly BootFileSettin
   return lookUp(['default'], arch, settings);
 }
 
+/** Settings are never changed: others replace them. */
+const sorted = new WeakMap<BootFiles, ReadonlyMap<number | 'default' | undefined, readonly [string, string]>>();
+
+/** Key as written and file, by what the key means; the first of several that mean the same counts. */
+function byArch(files: BootFiles): ReadonlyMap<number | 'default' | undefined, readonly [string, string]> {
+  let known = sorted.get(files);
+  if (known === undefined) {
+    known = new Map(
+      Object.entries(files)
+        .reverse()
+        .map((entry) => [archKey(entry[0]), entry]),
+    );
+    sorted.set(files, known);
+  }
+  return known;
+}
+
 function lookUp(
   wanted: readonly (number | 'default')[],
   arch: number,
@@ -32,8 +49,9 @@ function lookUp(
 ): OwnBootFile | undefined {
   for (const { source, files } of settings) {
     if (files === undefined) continue;
+    const known = byArch(files);
     for (const want of wanted) {
-      const found = Object.entries(files).find(([key]) => archKey(key) === want);
+      const found = known.get(want);
       if (found !== undefined) {
         return { file: found[1], reason: `${describeArch(arch)}, bootFiles.${found[0]} set on the ${source}` };
       }

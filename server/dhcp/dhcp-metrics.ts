@@ -3,15 +3,20 @@ const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1] a
 
 /** What /metrics says of DHCP: answers by type, what became of the rest, and how long answers took. */
 export class DhcpMetrics {
-  readonly #results = new Map<string, number>();
+  /** By type, then by result. */
+  readonly #results = new Map<string, Map<string, number>>();
   readonly #buckets: number[] = BOUNDS.map(() => 0);
   #sum = 0;
   #count = 0;
 
   /** `type`: what was asked; `result`: what was answered, or `ignored`, `malformed`, `limited`. Both are words of ours. */
   count(type: string, result: string): void {
-    const labels = `type="${type}",result="${result}"`;
-    this.#results.set(labels, (this.#results.get(labels) ?? 0) + 1);
+    let ofType = this.#results.get(type);
+    if (ofType === undefined) {
+      ofType = new Map();
+      this.#results.set(type, ofType);
+    }
+    ofType.set(result, (ofType.get(result) ?? 0) + 1);
   }
 
   /** From the arrival in this process until the answer was given to the kernel. */
@@ -33,7 +38,9 @@ export class DhcpMetrics {
     return [
       '# HELP anybios_dhcp_packets_total DHCP packets by what was asked and what became of it.',
       '# TYPE anybios_dhcp_packets_total counter',
-      ...Array.from(this.#results, ([labels, value]) => `anybios_dhcp_packets_total{${labels}} ${value}`),
+      ...Array.from(this.#results, ([type, ofType]) =>
+        Array.from(ofType, ([result, n]) => `anybios_dhcp_packets_total{type="${type}",result="${result}"} ${n}`),
+      ).flat(),
       '# HELP anybios_dhcp_answer_seconds Time from a DHCP packet to its answer.',
       '# TYPE anybios_dhcp_answer_seconds histogram',
       ...buckets,

@@ -14,6 +14,7 @@ import { type DhcpPacket, decodePacket, encodePacket, replyLimit } from '../wire
 import { relayWord } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
 import { Scratch } from '../wire/writer.js';
+import { Announcement } from './announcement.js';
 import { LARGEST_MESSAGE } from './datagrams.js';
 import type { DhcpMetrics } from './dhcp-metrics.js';
 import { DhcpLinks } from './links.js';
@@ -171,7 +172,17 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     const bytes = encodePacket(message, replyLimit(request), scratch);
     // Before it leaves: the machine's next request, by TFTP, can be here before this function has returned.
     const data = Object.assign(factsOfPacket(request), factsOfBuild(facts), step.data);
-    boot.step({ ...step, text: `${describeClient(facts)}: ${step.text}`, data }, sender);
+    const told: { -readonly [K in keyof DhcpStep]: DhcpStep[K] } = {
+      facts,
+      message: step.message,
+      text: `${describeClient(facts)}: ${step.text}`,
+      data,
+    };
+    if (step.address !== undefined) told.address = step.address;
+    if (step.mode !== undefined) told.mode = step.mode;
+    if (step.proxyStyle !== undefined) told.proxyStyle = step.proxyStyle;
+    if (step.diagnosis !== undefined) told.diagnosis = step.diagnosis;
+    boot.step(told, sender);
     link.send(bytes, path, context.serverId, (error) => {
       counts.replied--;
       ignore(facts, request, error.message);
@@ -237,10 +248,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     if (message !== 'discover' && message !== 'request' && message !== 'inform') return;
     // Where others give the addresses only the start of a boot is ours to tell; what follows is a decision's own step.
     if (subnet.mode !== 'full' && (message !== 'discover' || !netboots(facts))) return;
-    const mode = subnet.mode === 'full' ? {} : { mode: subnet.mode };
-    const text = `${message} from ${describeClient(facts)}`;
-    const data = Object.assign(factsOfPacket(request), factsOfBuild(facts));
-    boot.step({ facts, message, ...mode, text, data }, sender);
+    boot.step(new Announcement(request, facts, message, subnet.mode === 'full' ? undefined : subnet.mode), sender);
   }
 
   function ignore(

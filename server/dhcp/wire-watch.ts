@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type WireFact, type WirePlace, wireFacts } from '../decide/wire-facts.js';
 import type { EventLevel, NewEvent } from '../domain/event.js';
 import type { HeardFact } from '../domain/heard-fact.js';
-import { formatIpv4 } from '../domain/ipv4.js';
+import { contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { DhcpMode } from '../domain/site.js';
+import { getOption, hasOption } from '../wire/dhcp/options.js';
 import { type DhcpPacket, decodePacket } from '../wire/dhcp/packet.js';
 import { WireError } from '../wire/wire-error.js';
 import { type HeardReply, type OpenReplyListener, openReplyListener, type ReplyListener } from './reply-listener.js';
@@ -31,13 +32,17 @@ export interface WatchedLink {
   readonly mode: DhcpMode;
 }
 
+type Seen = Omit<HeardFact, 'count' | 'lastSeenAt'> & { count: number; lastSeenAt: number; reportedAt: number };
+
+const keyOf = (kind: string, address: Ipv4, name: string): string => `${kind} ${address} ${name}`;
+
 /**
  * What the network shows of itself: one event for each new fact, then only a count; beside our own full mode another DHCP
  * server is a warning, once an hour.
  */
 export class WireWatch {
   readonly #options: WireWatchOptions;
-  readonly #seen = new Map<string, HeardFact & { reportedAt: number }>();
+  readonly #seen = new Map<string, Seen>();
   readonly #listeners = new Map<string, ReplyListener>();
   #place: Pick<WirePlace, 'ownAddresses' | 'subnets'> = { ownAddresses: [], subnets: [] };
   #modes: ReadonlyMap<string, DhcpMode> = new Map();
@@ -84,8 +89,24 @@ export class WireWatch {
 
   /** One packet that came to port 67. Throws WireError when an option that it looks at is broken. */
   heard(packet: DhcpPacket, place: WirePlace): void {
-    if (place.mode === 'off') return;
+    if (place.mode === 'off' || this.#isAsBefore(packet, place)) return;
     for (const fact of wireFacts(packet, place)) this.#note(fact, place);
+  }
+
+  /** A request that shows nothing but a relay of a configured network that was heard before, as nearly all do: it is only counted. */
+  #isAsBefore({ op, giaddr, options }: DhcpPacket, { interface: name, ownAddresses, subnets }: WirePlace): boolean {
+    if (op !== 'request') return false;
+    const server = getOption(options, 'serverId');
+    if (server !== undefined && !ownAddresses.includes(server)) return false;
+    if (giaddr === UNSPECIFIED) return !hasOption(options, 'relayAgent');
+    const key = keyOf('relay', giaddr, name);
+    const before = this.#seen.get(key);
+    if (before === undefined || !subnets.some(({ cidr }) => contains(cidr, giaddr))) return false;
+    before.count++;
+    before.lastSeenAt = this.#options.clock();
+    this.#seen.delete(key);
+    this.#seen.set(key, before);
+    return true;
   }
 
   /** Replies of other servers that went to port 68 since the last time. */
@@ -119,7 +140,7 @@ export class WireWatch {
   }
 
   #note(fact: WireFact, { mode, interface: name }: WirePlace): void {
-    const key = `${fact.kind} ${fact.address} ${name}`;
+    const key = keyOf(fact.kind, fact.address, name);
     const now = this.#options.clock();
     const before = this.#seen.get(key);
     const isRival = fact.kind === 'server' && mode === 'full';

@@ -1,5 +1,8 @@
 const PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
+/** Two lower-case digits of a byte. */
+export const hexPair = (byte: number): string => PAIRS[byte] ?? '';
+
 /** Two lower-case digits for each byte, `separator` between them. From a table: a packet needs several of these. */
 export function hexOf(bytes: Uint8Array, separator = ''): string {
   let text = '';

@@ -17,7 +17,8 @@ export interface Contender {
   readonly tftp: { readonly address: string; readonly port: number };
   /** What is fetched is under these URLs. */
   readonly urls: { readonly script: string; readonly kernel: string; readonly initrd: string; readonly rootfs: string };
-  start(): Promise<readonly MeasuredServer[]>;
+  /** `macs`: of machines that anybios is to know by name; its peers know none. */
+  start(macs?: readonly string[]): Promise<readonly MeasuredServer[]>;
 }
 
 export interface Contenders {
@@ -88,7 +89,7 @@ export function contenders(wire: BenchWire, folder: BenchFolder, { machines, nod
       name,
       tftp: { address: SERVER_ADDRESS, port: variant.tftp },
       urls: { script: `${base}/boot/ipxe/52-54-00-00-00-01`, ...urls },
-      start: async () => [await startAnybios(variant)],
+      start: async (macs = []) => [await startAnybios(variant, macs)],
     };
   };
 
@@ -126,7 +127,7 @@ export function contenders(wire: BenchWire, folder: BenchFolder, { machines, nod
   return { alone: byName(alone), beside: byName(beside) };
 
   /** Fresh data; every unknown machine gets the role of the bench, whose kernel and root file system are those of the peers. */
-  async function startAnybios(variant: peer.AnybiosVariant): Promise<MeasuredServer> {
+  async function startAnybios(variant: peer.AnybiosVariant, macs: readonly string[]): Promise<MeasuredServer> {
     folder.forget(variant.name);
     const config = folder.file(`${variant.name}.yaml`, peer.anybios(folder, variant));
     folder.file('profiles/bench/profile.yaml', peer.BENCH_PROFILE);
@@ -135,13 +136,15 @@ export function contenders(wire: BenchWire, folder: BenchFolder, { machines, nod
     const command = [process.execPath, ...node, ANYBIOS, 'serve', '--config', config];
     const server = await start(variant.name, command, () => tcpOpen(variant.http));
     const cli = async (...args: string[]): Promise<void> => {
-      await run('ip', ['netns', 'exec', wire.server, process.execPath, ANYBIOS, '--config', config, ...args]);
+      const command = ['netns', 'exec', wire.server, process.execPath, ANYBIOS, '--config', config, ...args];
+      // A line for each machine that is made.
+      await run('ip', command, { maxBuffer: 1 << 28 });
     };
     const file = (name: string): string => join(folder.www, name);
     const kernel = ['--kernel', file('kernel'), '--initrd', file('initrd'), '--modules', file('f1m')];
     await cli('image', 'import', 'bench-kernel:1', ...kernel);
     await cli('image', 'import', 'bench-rootfs:1', '--rootfs', file('rootfs'));
-    await cli('apply', '-f', folder.file('site.yaml', peer.benchSite(machines)));
+    await cli('apply', '-f', folder.file('site.yaml', peer.benchSite(machines, macs)));
     return server;
   }
 }

@@ -3,8 +3,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { hexOf } from '../../server/domain/hex.js';
 import type { BenchFolder } from './bench-folder.js';
 import { type BenchWire, RELAYS, SERVER_ADDRESS } from './bench-wire.js';
+import { benchMac } from './clients/dhcp-words.js';
 import type { Contender } from './contenders.js';
 import type { Order } from './kinds.js';
 
@@ -79,7 +81,7 @@ export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string
   const file = (name: string): string => join(files.www, name);
 
   return {
-    async dhcp({ round, seconds, machines = 8000 }) {
+    async dhcp({ round, seconds, machines = MACHINES.dhcp }) {
       const many = ['--relays', relays, '--mac-base', macBase(round)];
       if (theirs('dhcpload') === undefined)
         return load(await own('dhcp-load', ...many, '--machines', String(machines), '--seconds', String(seconds)));
@@ -94,12 +96,12 @@ export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string
         '64',
       ]);
     },
-    async dhcpRate({ round, seconds, rate, machines = 30_000 }) {
+    async dhcpRate({ round, seconds, rate, machines = MACHINES['dhcp-half'] }) {
       if (rate === undefined) throw new Error('half of what? measure dhcp in the same run, or give --rate');
       const mode = ['--mode', 'rate', '--rate', rate.toFixed(0), '--macs', String(machines), '--secs', String(seconds)];
       return dhcpload('leases_per_s', ['--relays', relays, '--mac-base', macBase(round)], mode);
     },
-    async dhcpCold({ round, machines = 5000 }) {
+    async dhcpCold({ round, machines = MACHINES['dhcp-cold'] }) {
       const mode = ['--mode', 'storm', '--macs', String(machines), '--ramp', '0.5', '--secs', '70'];
       return dhcpload('wall_s', ['--relays', relays, '--mac-base', macBase(round)], mode);
     },
@@ -183,7 +185,16 @@ export function loadClients(wire: BenchWire, files: BenchFolder, folder?: string
 }
 
 /** Other machines in each round. */
-const macBase = (round: number): string => String(0x10000000 + round * 0x10000);
+const firstMac = (round: number): number => 0x10000000 + round * 0x10000;
+const macBase = (round: number): string => String(firstMac(round));
+
+/** Machines of the kinds whose machines anybios can be told of before. */
+export const MACHINES: Readonly<Record<string, number>> = { dhcp: 8000, 'dhcp-half': 30_000, 'dhcp-cold': 5000 };
+
+/** The MACs with which a round begins, as all load clients count them. */
+export function macsOf(round: number, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => hexOf(benchMac(firstMac(round) + index), ':'));
+}
 
 type Values = Readonly<Record<string, number | string | Readonly<Record<string, number>>>>;
 

@@ -3,7 +3,7 @@ import { BenchFolder } from './bench-folder.js';
 import { BenchWire } from './bench-wire.js';
 import { type Contender, type Contenders, contenders } from './contenders.js';
 import { KINDS, type Kind, type Order, onItsWire } from './kinds.js';
-import { type LoadClients, loadClients } from './load-clients.js';
+import { type LoadClients, loadClients, MACHINES, macsOf } from './load-clients.js';
 import type { MeasuredServer } from './measured-server.js';
 import { median, type Run, table } from './table.js';
 
@@ -27,6 +27,8 @@ Options:
   --only A,B      only these servers
   --clients DIR   a folder with dhcpload, mload, httpload, bootstorm instead of our own load clients; dhcp-half and dhcp-cold need dhcpload
   --seconds N     how long dhcp and dhcp-half send (default 4)
+  --known         anybios knows the machines of dhcp, dhcp-half and dhcp-cold by name and role; else all get the role of unknown ones,
+                  whose events are limited to 500 a second
   --warm          each run once before it is measured, with other machines (Node compiles what it runs often)
   --profile DIR   profiles of the processor for each thread of anybios, made when it ends (what is measured meanwhile is slower)
   --json          one JSON line for each run as well
@@ -45,6 +47,7 @@ const { values, positionals } = parseArgs({
     rate: { type: 'string' },
     seconds: { type: 'string', default: '4' },
     profile: { type: 'string' },
+    known: { type: 'boolean', default: false },
     warm: { type: 'boolean', default: false },
     only: { type: 'string' },
     clients: { type: 'string' },
@@ -55,6 +58,7 @@ const { values, positionals } = parseArgs({
 
 /** Added to the round: no machine of a warm-up is in a round that counts. */
 const WARM_UP = 1000;
+const WARM_MACHINES = 4000;
 
 let interrupted = false;
 
@@ -139,15 +143,26 @@ function orderOf({ halfOf }: Kind, rival: string, round: number, runs: readonly 
   };
 }
 
+/** Some machines, many times. */
+function warmUp(order: Order): Order {
+  return { ...order, round: order.round + WARM_UP, machines: WARM_MACHINES };
+}
+
+function macsFor(name: string, order: Order): string[] {
+  const count = order.machines ?? MACHINES[name];
+  if (count === undefined) return [];
+  return [...macsOf(order.round, count), ...macsOf(order.round + WARM_UP, values.warm ? WARM_MACHINES : 0)];
+}
+
 /** One that is measured alone starts afresh: nothing of an earlier round is in its memory or on its disk. */
 async function once(name: string, kind: Kind, contender: Contender, bench: Bench, order: Order): Promise<Run> {
   const { clients, wire, running } = bench;
   const base = { kind: name, what: kind.what, unit: kind.unit, better: kind.better, server: contender.name } as const;
   try {
-    const servers = running.get(contender.name) ?? (await contender.start());
+    const servers = running.get(contender.name) ?? (await contender.start(values.known ? macsFor(name, order) : []));
     running.set(contender.name, servers);
     try {
-      if (values.warm) await kind.run(clients, contender, { ...order, round: order.round + WARM_UP });
+      if (values.warm) await kind.run(clients, contender, warmUp(order));
       const begun = servers.map((server) => server.usage());
       const before = begun.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
       const load = await onItsWire(kind, wire, () => kind.run(clients, contender, order));

@@ -60,7 +60,7 @@ export class MeasuredServer {
   async stop(): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       for (const pid of this.#pids()) tryKill(pid, signal);
-      const until = performance.now() + 4000;
+      const until = performance.now() + 10_000;
       while (this.#pids().length > 0 && performance.now() < until)
         await new Promise((resolve) => setTimeout(resolve, 30));
     }

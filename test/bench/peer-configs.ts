@@ -41,18 +41,19 @@ dhcp:
 ${subnets.join('')}`;
 }
 
-/** The role, and so many registered machines; the MACs of the load are others. */
-export function benchSite(machines: number): string {
+/** The role, the machines with these MACs, and so many others. */
+export function benchSite(machines: number, macs: readonly string[]): string {
   const hex = (byte: number): string => (byte & 255).toString(16).padStart(2, '0');
   const more = Array.from(
     { length: machines },
     (_, n) => `  - { name: m${n}, macs: ["52:54:70:${hex(n >> 16)}:${hex(n >> 8)}:${hex(n)}"], role: bench }\n`,
   );
+  const machinesOfLoad = macs.map((mac, n) => `  - { name: l${n}, macs: ["${mac}"], role: bench }\n`);
   return `roles:
   - { name: bench, profile: bench, mode: resident }
 machines:
   - { name: first, macs: ["52:54:00:00:00:01"], role: bench }
-${more.join('')}`;
+${more.join('')}${machinesOfLoad.join('')}`;
 }
 
 export const BENCH_PROFILE = `description: the files of the measurements

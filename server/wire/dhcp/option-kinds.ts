@@ -97,10 +97,24 @@ const KINDS: KindTable = {
   text: {
     // Some clients count a closing NUL into the length (RFC 2132, section 2, tells servers to expect it).
     read: (bytes) => {
-      const end = bytes.indexOf(0);
-      return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+      let text = '';
+      for (let i = 0; i < bytes.length; i++) {
+        const byte = bytes[i] ?? 0;
+        if (byte === 0) return text;
+        if (byte > 0x7f) return decodeUtf8(bytes);
+        text += String.fromCharCode(byte);
+      }
+      return text;
     },
-    write: (value) => encoder.encode(value),
+    write: (value) => {
+      const bytes = new Uint8Array(value.length);
+      for (let i = 0; i < value.length; i++) {
+        const code = value.charCodeAt(i);
+        if (code > 0x7f) return encoder.encode(value);
+        bytes[i] = code;
+      }
+      return bytes;
+    },
     print: quote,
   },
   routes: { read: readRoutes, write: writeRoutes, print: (routes) => routes.map(formatRoute).join(', ') },
@@ -157,6 +171,12 @@ function unsigned(size: 1 | 2 | 4): KindCodec<number> {
     },
     print: String,
   };
+}
+
+/** Up to a closing NUL. Nearly all text is ASCII, for which the decoder costs more than a loop. */
+function decodeUtf8(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 function exactly(bytes: Uint8Array, size: number, field: string): Uint8Array {

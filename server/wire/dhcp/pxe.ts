@@ -1,5 +1,5 @@
+import { hexPair } from '../../domain/hex.js';
 import { WireError } from '../wire-error.js';
-import { hex } from './option-kinds.js';
 import type { SubOptions } from './sub-options.js';
 
 /** PXE 2.1, table 2-1, tag 6: do not search boot servers, take the file named in this offer. */
@@ -75,13 +75,22 @@ export function ipxeFacts(sub: SubOptions): { readonly version?: string; readonl
 export function uuidOfOption97(bytes: Uint8Array): string | undefined {
   if (bytes.length !== 17)
     throw new WireError('option 97 (client-uuid)', `is ${bytes.length} bytes long instead of 17`);
-  if (bytes[0] !== 0) return undefined;
-  const raw = bytes.subarray(1);
-  const text = hex(raw);
-  if (/^(0+|f+)$/.test(text)) return undefined;
-  const pair = (at: number): string => text.slice(at * 2, at * 2 + 2);
-  const first = pair(3) + pair(2) + pair(1) + pair(0);
-  return `${first}-${pair(5)}${pair(4)}-${pair(7)}${pair(6)}-${text.slice(16, 20)}-${text.slice(20)}`;
+  if (bytes[0] !== 0 || isAllOf(bytes, 0) || isAllOf(bytes, 0xff)) return undefined;
+  let text = '';
+  for (let i = 0; i < UUID_ORDER.length; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) text += '-';
+    text += hexPair(bytes[UUID_ORDER[i] ?? 0] ?? 0);
+  }
+  return text;
+}
+
+/** Where each pair of digits stands in option 97. */
+const UUID_ORDER = [4, 3, 2, 1, 6, 5, 8, 7, 9, 10, 11, 12, 13, 14, 15, 16] as const;
+
+/** Of what follows the type byte. */
+function isAllOf(bytes: Uint8Array, value: number): boolean {
+  for (let i = 1; i < bytes.length; i++) if (bytes[i] !== value) return false;
+  return true;
 }
 
 /**
