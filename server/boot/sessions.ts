@@ -10,6 +10,14 @@ import { patched } from './patched.js';
 
 const STALL_CHECK_MS = 2000;
 
+type Steppable = Omit<BootSession, 'lastStepAt'> & { lastStepAt: number };
+
+/** Whether this patch changes nothing. */
+function isSign(patch: SessionPatch): boolean {
+  for (const _name in patch) return false;
+  return true;
+}
+
 export type SessionPatch = { readonly [K in keyof BootSession]?: BootSession[K] | undefined };
 
 /** The open boot of each machine: opens, advances (never back), stalls, closes. The newest of each key is in the state. */
@@ -144,9 +152,14 @@ export class Sessions {
    * a stall or a failure makes it run again: stage 1 retries.
    */
   step(session: BootSession, patch: SessionPatch, keep = true): BootSession {
-    const current = this.#state.sessions.get(session.key);
+    const current: Steppable | undefined = this.#state.sessions.get(session.key);
     if (current === undefined || current.id !== session.id || current.closedAt !== undefined) return session;
     const now = this.#clock();
+    if (!keep && isSign(patch) && current.outcome === 'running' && current.diagnosis === undefined) {
+      // Nothing but a sign of life, as each OFFER is: a copy of the session would only keep the memory busy.
+      current.lastStepAt = now;
+      return current;
+    }
     const { stage, ...rest } = patch;
     const later = stage !== undefined && BOOT_STAGES.indexOf(stage) > BOOT_STAGES.indexOf(current.stage);
     const next = patched<BootSession>(current, { outcome: 'running', diagnosis: undefined, ...rest, lastStepAt: now });

@@ -27,15 +27,43 @@ export type Outcome =
   | { readonly ok: true; readonly value: CallResults[CallName] }
   | { readonly ok: false; readonly error: PlainError };
 
-/** Worker -> main thread, once; from then on every message is the JSON text of answers. */
+/** Worker -> main thread, once; from then on every message is a list that `writeAnswer` made. */
 export type Report =
   | { readonly kind: 'ready'; readonly migrated: readonly string[] }
   | { readonly kind: 'refused'; readonly error: PlainError };
 
-export interface Answer {
-  readonly id: number;
-  readonly outcome: Outcome;
+export type Answers = (string | number)[];
+
+/** Of each answer its number and what follows: nothing for the many that have nothing to say or `ok`, else JSON. */
+const SAID_NOTHING = 0;
+const SAID_OK = 1;
+const VALUE_FOLLOWS = 2;
+const ERROR_FOLLOWS = 3;
+
+export function writeAnswer(answers: Answers, id: number, outcome: Outcome): void {
+  if (!outcome.ok) answers.push(id, ERROR_FOLLOWS, JSON.stringify(outcome.error));
+  else if (outcome.value === undefined) answers.push(id, SAID_NOTHING);
+  else if (outcome.value === 'ok') answers.push(id, SAID_OK);
+  else answers.push(id, VALUE_FOLLOWS, JSON.stringify(outcome.value));
 }
+
+/** Calls `take` for each answer of a list, in order. */
+export function readAnswers(answers: Readonly<Answers>, take: (id: number, outcome: Outcome) => void): void {
+  for (let at = 0; at < answers.length; ) {
+    const id = Number(answers[at++]);
+    const what = answers[at++];
+    if (what === SAID_NOTHING) take(id, NOTHING);
+    else if (what === SAID_OK) take(id, OK);
+    else {
+      const text = String(answers[at++]);
+      if (what === ERROR_FOLLOWS) take(id, { ok: false, error: JSON.parse(text) });
+      else take(id, { ok: true, value: JSON.parse(text) });
+    }
+  }
+}
+
+const NOTHING: Outcome = { ok: true, value: undefined };
+const OK: Outcome = { ok: true, value: 'ok' };
 
 /** Calls whose arguments are rows and texts. */
 export type RowCall = Call<'saveSession' | 'saveObserved' | 'appendEvents'>;

@@ -3,7 +3,7 @@ import { type AnybiosError, unavailable } from '../domain/errors.js';
 import type { Store } from '../domain/ports.js';
 import type { CallArguments, CallName, CallResults } from './calls.js';
 import { toEventTexts } from './event-lines.js';
-import type { Answer, Call, Request, RowCall } from './messages.js';
+import { type Answers, type Call, type Request, type RowCall, readAnswers } from './messages.js';
 import type { StoreLog } from './open-store.js';
 import { Outbox } from './outbox.js';
 import { fromPlain } from './sqlite-error.js';
@@ -32,7 +32,7 @@ export class WorkerStore implements Store {
       (request) => this.#post(request),
       (id, error) => this.#reject(id, error),
     );
-    worker.on('message', (text: string) => this.#settle(JSON.parse(text)));
+    worker.on('message', (answers: Answers) => this.#settle(answers));
     worker.on('messageerror', (cause) => this.#end(threadEnded(path, cause)));
     worker.on('error', (cause) => {
       log?.error({ path, err: cause }, 'the store thread died: nothing can be saved until anybios is started again');
@@ -118,15 +118,15 @@ export class WorkerStore implements Store {
     });
   }
 
-  #settle(answers: readonly Answer[]): void {
-    for (const { id, outcome } of answers) {
+  #settle(answers: Readonly<Answers>): void {
+    readAnswers(answers, (id, outcome) => {
       const waiting = this.#pending.get(id) ?? [];
       this.#pending.delete(id);
       for (const { resolve, reject } of waiting) {
         if (outcome.ok) resolve(outcome.value);
         else reject(fromPlain(outcome.error));
       }
-    }
+    });
   }
 
   #reject(id: number, error: unknown): void {

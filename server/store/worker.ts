@@ -2,7 +2,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type Calls, createCalls } from './calls.js';
 import { type OpenDatabase, openDatabase } from './database.js';
 import { runGroup } from './group.js';
-import { type Answer, type NumberedCall, type Report, type Request, readCalls, type WorkerData } from './messages.js';
+import {
+  type Answers,
+  type NumberedCall,
+  type Report,
+  type Request,
+  readCalls,
+  type WorkerData,
+  writeAnswer,
+} from './messages.js';
 import { reserveLog } from './reserve-log.js';
 import { storeError, toPlain } from './sqlite-error.js';
 import { WaitingCalls } from './waiting-calls.js';
@@ -75,8 +83,11 @@ async function commit(database: OpenDatabase, calls: Calls, group: readonly Numb
     group.map(({ call }) => call),
     path,
   );
-  const answers: Answer[] = outcomes.map((outcome, index) => ({ id: group[index]?.id ?? 0, outcome }));
-  port?.postMessage(JSON.stringify(answers));
+  const answers: Answers = [];
+  outcomes.forEach((outcome, index) => {
+    writeAnswer(answers, group[index]?.id ?? 0, outcome);
+  });
+  port?.postMessage(answers);
 }
 
 /** Saves time only: a disk without room for it says so when a lease is written, and then to whoever wants it. */

@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type NumberedCall, readCalls } from '../../server/store/messages.js';
+import {
+  type Answers,
+  type NumberedCall,
+  type Outcome,
+  readAnswers,
+  readCalls,
+  writeAnswer,
+} from '../../server/store/messages.js';
 import { Outbox } from '../../server/store/outbox.js';
 import { lease } from './store-fixture.js';
 
@@ -82,4 +89,22 @@ describe('calls on their way to the thread of the store', () => {
     outbox.flush();
     expect([unsent, bodies()]).toEqual([[bad], [['g']]]);
   });
+});
+
+it('answers come back as they were, in order', () => {
+  const outcomes: Outcome[] = [
+    { ok: true, value: 'ok' },
+    { ok: true, value: undefined },
+    { ok: true, value: 'conflict' },
+    { ok: true, value: 17 },
+    { ok: false, error: { code: 'unavailable', message: 'full', remedy: 'free some space' } },
+    { ok: true, value: [] },
+  ];
+  const answers: Answers = [];
+  outcomes.forEach((outcome, id) => {
+    writeAnswer(answers, id, outcome);
+  });
+  const read: [number, Outcome][] = [];
+  readAnswers(structuredClone(answers), (id, outcome) => read.push([id, outcome]));
+  expect(read).toEqual(outcomes.map((outcome, id) => [id, outcome]));
 });
