@@ -59,7 +59,7 @@ function anybiosWords([first, second, ...rest]: readonly string[]): readonly str
   const [name = '', more] = second === 'run' ? [rest[0], rest.slice(1)] : [second, rest];
   const script = scripts[name];
   if (script === undefined) throw new Error(`package.json has no script "${name}"`);
-  const start = /node dist\/cli\/anybios\.js(.*)$/.exec(script)?.[1];
+  const start = /node (?:--\S+ )*dist\/cli\/anybios\.js(.*)$/.exec(script)?.[1];
   if (start === undefined) {
     expect(more, `${name} takes nothing here`).toEqual([]);
     return undefined;
