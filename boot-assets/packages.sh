@@ -43,11 +43,13 @@ dhcpcd-base
 dnsmasq-base
 docker-compose
 docker-registry
+e2fsprogs
 isc-dhcp-client
 isc-dhcp-relay
 kea-admin
 kea-dhcp4-server
 libcap2-bin
+mount
 nginx-light
 nmap
 openssh-server

@@ -49,7 +49,9 @@ system_stop() {
 		[ "$(system_state "$1")" = stopped ] || set_state "$1" stopped
 		return 0
 	}
-	systemctl kill --kill-who=all --signal=SIGTERM "$unit" 2>/dev/null || true # it ends by itself just now
+	# A VM has its own way to end, which its unit knows.
+	[ "$(kv_get "$anybios_run/systems/$1/definition" kind)" = vm ] ||
+		systemctl kill --kill-who=all --signal=SIGTERM "$unit" 2>/dev/null || true # it ends by itself just now
 	systemctl stop --no-block "$unit"
 	end=$(($(uptime_s) + $2))
 	while [ "$(uptime_s)" -lt "$end" ]; do
