@@ -15,7 +15,7 @@ type Wish = Readonly<Record<string, unknown>>;
 
 export const exec = (...command: readonly string[]) => ({ kind: 'exec', command });
 
-/** Jobs for one machine of a lab, through the REST API. */
+/** Jobs for a machine of a lab, through the REST API. */
 export class LabJobs {
   readonly #lab: BootLab;
   readonly #machine: string;
