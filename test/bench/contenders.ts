@@ -8,6 +8,8 @@ import * as peer from './peer-configs.js';
 
 const run = promisify(execFile);
 const ANYBIOS = resolve('dist/cli/anybios.js');
+/** As `npm start` runs it. */
+const START_OPTIONS = ['--max-semi-space-size=64'];
 /** nginx where it runs beside anybios, which has port 80. */
 const NGINX_BESIDE = 82;
 
@@ -133,7 +135,7 @@ export function contenders(wire: BenchWire, folder: BenchFolder, { machines, nod
     folder.file('profiles/bench/profile.yaml', peer.BENCH_PROFILE);
     folder.file('profiles/bench/boot.ipxe.hbs', peer.BENCH_SCRIPT);
     folder.file('profiles/bench/boot.grub.hbs', 'linux {{kernel.path}} {{args}}\ninitrd {{initrd.path}}\n');
-    const command = [process.execPath, ...node, ANYBIOS, 'serve', '--config', config];
+    const command = [process.execPath, ...START_OPTIONS, ...node, ANYBIOS, 'serve', '--config', config];
     const server = await start(variant.name, command, () => tcpOpen(variant.http));
     const cli = async (...args: string[]): Promise<void> => {
       const command = ['netns', 'exec', wire.server, process.execPath, ANYBIOS, '--config', config, ...args];
