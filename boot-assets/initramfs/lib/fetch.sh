@@ -65,7 +65,7 @@ await_turn() {
 	while http_limit=5 agent POST turn "$answer" "$answer.body" && [ "$(kv_get "$answer" turn)" = wait ]; do
 		place="place $(kv_get "$answer" place) of $(kv_get "$answer" waiting)"
 		if [ "$place" != "$told" ]; then
-			say "$name: waiting for its turn, $place in the queue; $(kv_get "$answer" running) machines are loading"
+			say "$name: waiting for its turn, $place in the queue; machines loading now: $(kv_get "$answer" running)"
 			told=$place
 		fi
 		seconds=$(kv_get "$answer" seconds 5)
