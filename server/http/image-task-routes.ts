@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Digest } from '../domain/digest.js';
 import { notFound } from '../domain/errors.js';
 import { type Image, versionKey } from '../domain/image.js';
+import { shownUrl } from '../images/open-url.js';
 import type { ImageContext } from './image-context.js';
 import { digestSchema } from './image-resource.js';
 import type { ImageTask, TaskContext } from './image-tasks.js';
@@ -65,7 +66,7 @@ export function imageTaskRoutes(context: ImageContext): Route[] {
       handle: ({ body, by }) => {
         const { url, digest, maxBytes } = body;
         const request = { url, maxBytes, ...(digest === undefined ? {} : { expectedDigest: digest }) };
-        const task = tasks.start('fetch', withoutPassword(url), by, async (own): Promise<Fetched> => {
+        const task = tasks.start('fetch', shownUrl(url), by, async (own): Promise<Fetched> => {
           const fetched = await images.fetch(request, { signal: own.signal, onProgress: own.progress });
           context.pin(fetched.digest);
           await context.deps.damageChanged();
@@ -169,11 +170,4 @@ function taskResource(task: ImageTask): z.input<typeof taskSchema> {
         : { verified: result as Verified[] }),
     ...(error === undefined ? {} : { error: { code: error.code, message: error.message, remedy: error.remedy } }),
   };
-}
-
-function withoutPassword(text: string): string {
-  const url = new URL(text);
-  url.username = '';
-  url.password = '';
-  return url.href;
 }

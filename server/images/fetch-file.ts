@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Digest } from '../domain/digest.js';
 import { AnybiosError, conflict, invalid, unavailable } from '../domain/errors.js';
-import { type Answer, openUrl } from './open-url.js';
+import { type Answer, openUrl, shownUrl } from './open-url.js';
 import type { ImageStore, StoredFile } from './store.js';
 import { writeAside } from './write-aside.js';
 
@@ -15,7 +15,7 @@ export interface FetchRequest {
 }
 
 export interface FetchedFile extends StoredFile {
-  /** Where the bytes came from in the end, without a password. */
+  /** Where the bytes came from in the end, as `shownUrl` has it. */
   readonly url: string;
   /** The address that sent them: a name may lead into one's own network. */
   readonly address: string;
@@ -51,7 +51,7 @@ export async function fetchFile(
   options: FetchOptions = {},
 ): Promise<FetchedFile> {
   const key = createHash('sha256').update(request.url).digest('hex');
-  if (running.has(key)) throw conflict(`${shown(request.url)} is being downloaded already`);
+  if (running.has(key)) throw conflict(`${shownUrl(request.url)} is being downloaded already`);
   running.add(key);
   try {
     await mkdir(`${dir}/partial`, { recursive: true });
@@ -80,7 +80,7 @@ async function fetchInto(
       if (!append) await dropPart(path);
       if (answer.validator !== undefined) {
         const note: PartNote = { url, validator: answer.validator };
-        // The URL may hold a password.
+        // The URL may hold a password or a signature.
         await writeFile(`${path}.json`, JSON.stringify(note), { mode: 0o600 });
       }
       const progress = (bytes: number): void =>
@@ -140,15 +140,8 @@ export async function clearPartial(dir: string, quietMs: number, dryRun: boolean
   return bytes;
 }
 
-function shown(url: string): string {
-  const parsed = new URL(url);
-  parsed.username = '';
-  parsed.password = '';
-  return parsed.href;
-}
-
 function tooLarge(url: string, total: number, maxBytes: number): AnybiosError {
-  return invalid(`${shown(url)} has ${total} bytes, ${maxBytes} are allowed`, {
+  return invalid(`${shownUrl(url)} has ${total} bytes, ${maxBytes} are allowed`, {
     field: 'url',
     remedy: 'check what it is, and allow more with a larger limit',
   });
@@ -157,7 +150,7 @@ function tooLarge(url: string, total: number, maxBytes: number): AnybiosError {
 function notFetched(url: string, error: unknown): unknown {
   if (error instanceof AnybiosError && !error.message.startsWith('no answer')) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  return unavailable(`${shown(url)} could not be downloaded: ${reason}`, {
+  return unavailable(`${shownUrl(url)} could not be downloaded: ${reason}`, {
     remedy: 'see that the server of this computer reaches it, and import again: it goes on where it stopped',
     cause: error,
   });

@@ -10,7 +10,7 @@ export interface Answer {
   readonly total?: number;
   /** For If-Range; absent when the server gives nothing that can be relied on. */
   readonly validator?: string;
-  /** The last URL of the redirects, without a password. */
+  /** The last URL of the redirects, as `shownUrl` has it. */
   readonly from: string;
   readonly address: string;
 }
@@ -49,10 +49,10 @@ export async function openUrl(text: string, options: OpenOptions): Promise<Answe
     if (!REDIRECT_STATUS.has(status) || location === undefined) return answerOf(url, body, address, options);
     body.destroy();
     if (count === REDIRECTS)
-      throw invalid(`${withoutPassword(text)} redirects more than ${REDIRECTS} times`, { field: 'url' });
+      throw invalid(`${shownUrl(text)} redirects more than ${REDIRECTS} times`, { field: 'url' });
     const next = parseImageUrl(new URL(location, url).href);
     if (url.protocol === 'https:' && next.protocol === 'http:') {
-      throw invalid(`${withoutPassword(text)} redirects from https to ${withoutPassword(next.href)}`, {
+      throw invalid(`${shownUrl(text)} redirects from https to ${shownUrl(next.href)}`, {
         field: 'url',
         remedy: 'name that URL itself if you trust the way to it, with its sha256',
       });
@@ -78,7 +78,7 @@ function get(url: URL, { have, validator, signal }: OpenOptions): Promise<{ body
 
 function answerOf(url: URL, body: IncomingMessage, address: string, { have }: OpenOptions): Answer {
   const status = body.statusCode ?? 0;
-  const from = withoutPassword(url.href);
+  const from = shownUrl(url.href);
   const common = { body, from, address, ...validatorOf(body) };
   if (status === 200) return { ...common, continues: false, ...lengthOf(body.headers['content-length']) };
   if (status === 206) {
@@ -103,9 +103,13 @@ function lengthOf(text: string | undefined): { readonly total?: number } {
   return text !== undefined && /^\d{1,15}$/.test(text) ? { total: Number(text) } : {};
 }
 
-function withoutPassword(text: string): string {
+/** For events, tasks and messages: without a password, and without the query, which is the key of a signed URL. */
+export function shownUrl(text: string): string {
   const url = new URL(text);
   url.username = '';
   url.password = '';
-  return url.href;
+  url.hash = '';
+  const query = url.search === '' ? '' : '?…';
+  url.search = '';
+  return url.href + query;
 }

@@ -227,6 +227,21 @@ describe('downloads', () => {
     expect(await api.core.kinds()).toContain('image.fetched');
   });
 
+  test.each(['done', 'failed'])('the key of a signed URL is told to nobody: %s', async (state) => {
+    const url = (
+      await serve((_request, response) => {
+        if (state === 'failed') response.writeHead(403);
+        response.end('x');
+      })
+    ).replace('//', '//user:pw-7531@');
+    const ended = await task('/image-fetches', { url: `${url}/x?X-Signature=secret#part` });
+    expect(ended).toMatchObject({ state });
+    const { items } = (await get('/events')) as { items: unknown[] };
+    const told = JSON.stringify([ended, items]);
+    expect(told).toContain('/x?…');
+    for (const secret of ['secret', 'pw-7531', 'part']) expect(told).not.toContain(secret);
+  });
+
   test.each<[string, object, RequestListener, string]>([
     ['larger than allowed', { maxBytes: 10 }, (_request, response) => void response.end('x'.repeat(100)), '10'],
     ['other bytes', { digest: sha256('other') }, (_request, response) => void response.end('x'), 'sha256'],
