@@ -1,11 +1,17 @@
 import { constants } from 'node:fs';
-import { open, readdir, readlink, realpath } from 'node:fs/promises';
+import { open, opendir, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** A regular file, by its real path (no link on the way) and its size in bytes; or why there is none. */
 export type InsideFile =
   | { readonly kind: 'file'; readonly path: string; readonly size: number }
   | { readonly kind: 'none'; readonly reason: string };
+
+/**
+ * A folder with more entries than this is not searched without case: each miss reads it from the beginning, and anybody can ask for
+ * names that are not there.
+ */
+export const SEARCHED_ENTRIES = 4096;
 
 const none = (reason: string): InsideFile => ({ kind: 'none', reason });
 
@@ -92,9 +98,11 @@ async function findWithoutCase(
 ): Promise<string | { readonly reason: string } | undefined> {
   let folder = base;
   for (const segment of segments) {
-    const entries = await readdir(folder);
-    const wanted = segment.toLowerCase();
-    const alike = entries.includes(segment) ? [segment] : entries.filter((entry) => entry.toLowerCase() === wanted);
+    const alike = await spellingsIn(folder, segment);
+    if (alike === undefined)
+      return {
+        reason: `no such file as written, and a folder with more than ${SEARCHED_ENTRIES} entries is not searched without case`,
+      };
     const [only] = alike;
     if (only === undefined) return undefined;
     if (alike.length > 1) return { reason: `several files match without case: ${alike.sort().join(', ')}` };
@@ -105,6 +113,20 @@ async function findWithoutCase(
     folder = next;
   }
   return folder;
+}
+
+/** The name as written, else all that differ in case only. Undefined: too many to look through. */
+async function spellingsIn(folder: string, segment: string): Promise<string[] | undefined> {
+  if ((await realPathOf(join(folder, segment))) !== undefined) return [segment];
+  const wanted = segment.toLowerCase();
+  const alike: string[] = [];
+  let seen = 0;
+  for await (const { name } of await opendir(folder, { bufferSize: 256 })) {
+    seen += 1;
+    if (seen > SEARCHED_ENTRIES) return undefined;
+    if (name.toLowerCase() === wanted) alike.push(name);
+  }
+  return alike;
 }
 
 function isInside(base: string, path: string): boolean {

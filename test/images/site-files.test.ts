@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { resolveInside } from '../../server/images/site-files.js';
+import { resolveInside, SEARCHED_ENTRIES } from '../../server/images/site-files.js';
 
 let top: string;
 let root: string;
@@ -96,4 +97,18 @@ describe('everything else is refused with its reason', () => {
 test('a folder that is itself reached by a link is fine', async () => {
   await symlink('files', join(top, 'link-to-files'));
   expect(await resolveInside(join(top, 'link-to-files'), 'a.txt')).toMatchObject({ path: join(root, 'a.txt') });
+});
+
+test('a folder of very many files: names as written are found, others are not searched for', async () => {
+  const many = join(top, 'many');
+  await mkdir(join(many, 'pxelinux.cfg'), { recursive: true });
+  const write = (name: string): void => writeFileSync(join(many, 'pxelinux.cfg', name), '');
+  for (let entry = 0; entry < SEARCHED_ENTRIES; entry++) write(`m${entry}`);
+  expect(await resolveInside(many, 'pxelinux.cfg/M7')).toMatchObject({ kind: 'file' });
+
+  write('one-more');
+  expect(await resolveInside(many, 'pxelinux.cfg/m7')).toMatchObject({ kind: 'file' });
+  expect(await resolveInside(many, 'PXELINUX.cfg/m7')).toMatchObject({ kind: 'file' });
+  const reason = `no such file as written, and a folder with more than ${SEARCHED_ENTRIES} entries is not searched without case`;
+  expect(await resolveInside(many, 'pxelinux.cfg/M7')).toEqual({ kind: 'none', reason });
 });
