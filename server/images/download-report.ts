@@ -5,7 +5,7 @@ const PROGRESS_EVERY = 1000;
 /** What is told of one answer: its beginning, at most one progress a second, its end. */
 export class DownloadReport {
   readonly #send: (report: StreamReport) => void;
-  readonly #base: Pick<StreamReport, 'kind' | 'id' | 'address' | 'name'>;
+  readonly #base: Pick<StreamReport, 'id' | 'address' | 'name'>;
   readonly #startedAt = performance.now();
   #told = this.#startedAt;
   #status = 0;
@@ -16,7 +16,7 @@ export class DownloadReport {
 
   constructor(send: (report: StreamReport) => void, id: number, address: string | undefined, name: string) {
     this.#send = send;
-    this.#base = { kind: 'report', id, address: address ?? '', name };
+    this.#base = { id, address: address ?? '', name };
   }
 
   /** `token`: nginx sends it, and its log tells the end. */

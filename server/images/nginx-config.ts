@@ -65,7 +65,7 @@ ${temporary.map((name) => `  ${name}_temp_path ${dir}/${name};`).join('\n')}
   # The process that streams images says of each what to do; connections to it are used again.
   upstream anybios_images {
     server unix:${imageSocket};
-    keepalive 32;
+    keepalive 512;
     keepalive_timeout 10s;
   }
   server {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { lstatSync, type Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAnswer } from '../boot/contract.js';
 import { parseDigest } from '../domain/digest.js';
@@ -10,6 +11,7 @@ import { bootPathOfTarget, imageOfTarget } from './image-url.js';
 import { ACCEL_PREFIX, CLIENT_HEADER, DOWNLOAD_HEADER } from './nginx-config.js';
 import { assertSamePath, type OpenFile, OpenFiles } from './open-files.js';
 import { redirectHere } from './redirect-images.js';
+import { isSealed } from './seal.js';
 import type { SendBody } from './send-body.js';
 import { CLIENT_LEFT } from './sendfile-messages.js';
 import type { StreamReport } from './stream-messages.js';
@@ -58,13 +60,15 @@ export function createImageServer(options: ServeImageOptions): Serve {
       const report = new DownloadReport(options.report, lastId, address, image.name);
       const path = `${options.imagesDir}/sha256/${image.digest}`;
       // Something may have written to it since it came in: then it is read whole before a byte of it is given away.
-      if ((await checkFile(options.imagesDir, parseDigest(image.digest))) === 'damaged') {
+      const damaged =
+        !isSealedFile(path) && (await checkFile(options.imagesDir, parseDigest(image.digest))) === 'damaged';
+      if (damaged) {
         const reason = 'this image is damaged on the server: import it again';
         refuse(response, 500, reason);
         report.end('failed', 500, 0, 0, reason);
         return;
       }
-      await serveImage({ method, request, response, report, etag: image.digest, stored: image.digest }, path);
+      await serveImage({ method, request, response, report, etag: image.digest }, path);
       return;
     }
     const id = lastId;
@@ -97,7 +101,13 @@ export function createImageServer(options: ServeImageOptions): Serve {
     const whole = { ...context, contentType: 'application/octet-stream' };
     for (const encoding of chooseVariant(request.headers['accept-encoding'])) {
       const { suffix } = ENCODINGS[encoding];
-      const variant = { ...whole, encoding, etag: `${context.etag}${suffix}`, stored: `${context.stored}${suffix}` };
+      const variant = { ...whole, encoding, etag: context.etag + suffix };
+      if (options.accel) {
+        const look = lookAt(path + suffix);
+        if (look === undefined) continue;
+        answerByNginx(variant, look.size);
+        return;
+      }
       const served = await files
         .with(path + suffix, async (file) => {
           await answer(variant, file);
@@ -110,7 +120,9 @@ export function createImageServer(options: ServeImageOptions): Serve {
         });
       if (served) return;
     }
-    await withFile(path, response, report, (file) => answer(whole, file));
+    const look = options.accel ? lookAt(path) : undefined;
+    if (look === undefined) await withFile(path, response, report, (file) => answer(whole, file));
+    else answerByNginx(whole, look.size);
   }
 
   async function withFile(
@@ -131,8 +143,8 @@ export function createImageServer(options: ServeImageOptions): Serve {
     }
   }
 
-  /** nginx opens the file itself, and has an ETag of its own that the conditions of the client are about. */
-  function answerByNginx({ method, request, response, report, encoding }: Context, stored: string, size: number): void {
+  /** nginx opens the file itself, and has an ETag of its own that the conditions of the client are about. Ours is the file's name in the store. */
+  function answerByNginx({ method, request, response, report, encoding, etag }: Context, size: number): void {
     const { range } = request.headers;
     const download = decideDownload(method, range === undefined ? {} : { range }, size, '');
     if (download.status === 416) {
@@ -143,7 +155,7 @@ export function createImageServer(options: ServeImageOptions): Serve {
     const length = 'first' in download ? download.last - download.first + 1 : size;
     const token = randomBytes(16).toString('hex');
     const told = method === 'GET' && (length === size || length >= SMALLEST_PART_TOLD);
-    response.setHeader('X-Accel-Redirect', `${ACCEL_PREFIX}${stored}`);
+    response.setHeader('X-Accel-Redirect', ACCEL_PREFIX + etag);
     if (told) response.setHeader(DOWNLOAD_HEADER, token);
     if (encoding !== undefined) response.setHeader('Content-Encoding', encoding);
     if (method === 'HEAD') report.end('probed', 200, 0, size);
@@ -152,10 +164,6 @@ export function createImageServer(options: ServeImageOptions): Serve {
   }
 
   async function answer(context: Context, { handle, size }: OpenFile): Promise<void> {
-    if (options.accel && context.stored !== undefined) {
-      answerByNginx(context, context.stored, size);
-      return;
-    }
     const { method, request, response, report, encoding, contentType } = context;
     const etag = `"${context.etag}"`;
     const download = decideDownload(method, request.headers, size, etag);
@@ -212,8 +220,25 @@ interface Context {
   /** Without its quotes. */
   readonly etag: string;
   readonly encoding?: Encoding;
-  /** Its name in the store; a boot file has none. */
-  readonly stored?: string;
+}
+
+/**
+ * A regular file, or undefined. Without a promise: what a room asks for is in the kernel's memory, and a way through Node's threads
+ * and back cost several times as much as all the rest of an answer to nginx.
+ */
+function lookAt(path: string): Stats | undefined {
+  try {
+    const stat = lstatSync(path);
+    return stat.isFile() ? stat : undefined;
+  } catch {
+    // Who opens it next tells what is wrong.
+    return undefined;
+  }
+}
+
+function isSealedFile(path: string): boolean {
+  const stat = lookAt(path);
+  return stat !== undefined && isSealed(stat);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

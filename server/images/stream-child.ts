@@ -65,10 +65,11 @@ export class StreamChild {
       // Nothing of our environment: it may hold a token, and NODE_OPTIONS are meant for the main process.
       const child = fork(this.#entry, [], { execArgv: [], env: {}, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
       this.#child = child;
-      if (child.pid !== undefined) putBehind(child.pid, this.#log);
+      // Where nginx sends the files, this process only says which: nginx must not wait for it.
+      if (child.pid !== undefined && this.#settings.accel === undefined) putBehind(child.pid, this.#log);
       child.on('message', (message: FromStream) => {
-        if (message.kind === 'report') {
-          this.#hear(message);
+        if (message.kind === 'reports') {
+          for (const report of message.reports) this.#hear(report);
           return;
         }
         if (message.kind === 'boot-file?') {

@@ -33,7 +33,6 @@ export interface BootQuestion {
 
 /** One download, told by the child. `id` is its own count; the first message of an id is `started` or an end. */
 export interface StreamReport {
-  readonly kind: 'report';
   readonly id: number;
   /** As Node writes it: `10.77.0.11`. */
   readonly address: string;
@@ -49,5 +48,11 @@ export interface StreamReport {
   readonly token?: string;
 }
 
+/** Those of one turn of the child's event loop, in their order: a message costs more than a report, and a room begins at once. */
+export interface StreamReports {
+  readonly kind: 'reports';
+  readonly reports: readonly StreamReport[];
+}
+
 /** `slow`: why files are not sent with sendfile. */
-export type FromStream = { readonly kind: 'ready'; readonly slow?: string } | StreamReport | BootQuestion;
+export type FromStream = { readonly kind: 'ready'; readonly slow?: string } | StreamReports | BootQuestion;

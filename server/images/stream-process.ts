@@ -8,7 +8,7 @@ import { openToNginx } from './nginx-user.js';
 import { bodySender } from './send-body.js';
 import { SLOW_MILLISECONDS } from './sendfile-messages.js';
 import { createImageServer } from './serve-image.js';
-import type { FromStream, StreamSettings, ToStream } from './stream-messages.js';
+import type { FromStream, StreamReport, StreamSettings, ToStream } from './stream-messages.js';
 
 // The process that streams images and boot files. Its connections were accepted by the main process, which hands over the socket and
 // what it read from it. It lives as long as the main process does.
@@ -19,6 +19,16 @@ const tell = (message: FromStream): void => {
   // False while the main process is busy: the message waits then. Without it there is nobody to tell.
   // When it has just been killed, the write fails; `disconnect` comes next.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+};
+
+let reports: StreamReport[] = [];
+const report = (one: StreamReport): void => {
+  reports.push(one);
+  if (reports.length > 1) return;
+  setImmediate(() => {
+    tell({ kind: 'reports', reports });
+    reports = [];
+  });
 };
 
 const server = createServer({ keepAlive: true, keepAliveTimeout: IDLE_MILLISECONDS });
@@ -67,7 +77,7 @@ async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettin
   const serve = createImageServer({
     imagesDir,
     accel: accel !== undefined,
-    report: tell,
+    report,
     sendBody: bodySender(fast, slowMilliseconds),
     bootFile: (target, method, address) =>
       new Promise((resolve) => {

@@ -4,7 +4,6 @@ import type { StreamReport } from '../../server/images/stream-messages.js';
 
 const token = 'a1'.repeat(16);
 const begun: StreamReport = {
-  kind: 'report',
   id: 1,
   address: '10.77.0.11',
   name: 'images/sha256/x',
