@@ -113,13 +113,13 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   loss: tftp(
     'in lock-step, 20 machines, 1 % lost each way',
     ['anybios', 'tftpd-hpa'],
-    { name: 'f1m', window: 1, together: 20 },
+    { name: 'f1m', window: 1, together: 20, lossy: true },
     { loss: 0.01, rounds: 1 },
   ),
   losswindow: tftp(
     'windows of 16, 20 streams, 1 % lost each way',
     ['anybios', 'atftpd'],
-    { name: 'f1m', window: 16, together: 20 },
+    { name: 'f1m', window: 16, together: 20, lossy: true },
     { loss: 0.01, rounds: 1 },
   ),
   http: http(64),

@@ -67,6 +67,8 @@ export async function fetchTftp({ server, port, file, blksize, window = 1, local
             inWindow = 0;
             send(Buffer.from([0, 4, ((wanted - 1) >> 8) & 255, (wanted - 1) & 255]));
           }
+          // Once more, as its ACK got lost.
+          else if (window === 1 && packet.readUInt16BE(2) === ((wanted - 1) & 0xffff)) send(last);
           return;
         }
         peer = from.port;
