@@ -177,6 +177,21 @@ describe.each(['busybox', 'dash'] as const)('%s', (shell) => {
     });
   });
 
+  test('a console whose connection ends takes with it what runs there, and its entry', async () => {
+    const child = spawn('script', ['--quiet', '--command', door.program, '/dev/null'], {
+      env: { ...process.env, SSH_ORIGINAL_COMMAND: 'console t2 80 24' },
+    });
+    child.stdin.on('error', () => undefined);
+    // A program in the foreground, which reads nothing: the end of its terminal alone would not end it.
+    child.stdin.write(`sh -c 'echo $$ >${door.run}/foreground; exec sleep 1000'\r`);
+    const file = join(door.run, 'foreground');
+    await until(() => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'));
+    expect(readdirSync(join(door.run, 'consoles'))).toEqual(['t2']);
+    child.kill('SIGKILL'); // the terminal is gone with it
+    await until(() => readdirSync(join(door.run, 'consoles')).length === 0);
+    await until(() => !existsSync(`/proc/${readFileSync(file, 'utf8').trim()}`));
+  });
+
   test('a reboot is answered before it begins', async () => {
     expect((await ask('job', lines('id=r1', 'kind=reboot'))).told).toMatchObject({ state: 'accepted' });
     await until(() => doings().endsWith('reboot\n'));
