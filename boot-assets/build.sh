@@ -26,8 +26,8 @@ while [ $# -gt 0 ]; do
 	shift
 done
 case $flavour in
-cloud) meta=linux-image-cloud-amd64 out=${out:-$sources/out} initrd_limit=4 ;;
-hardware) meta=linux-image-amd64 out=${out:-$sources/out/hardware} initrd_limit=24 ;;
+cloud) meta=linux-image-cloud-amd64 out=${out:-$sources/out} initrd_limit=4 live_limit=130 ;;
+hardware) meta=linux-image-amd64 out=${out:-$sources/out/hardware} initrd_limit=24 live_limit=220 ;;
 *) die "unknown flavour $flavour: cloud (virtual machines) or hardware" ;;
 esac
 umask 022
@@ -89,6 +89,7 @@ at_most "$result/kernel/initrd.img" "$initrd_limit"
 at_most "$result/micro.squashfs" 8
 at_most "$result/base.squashfs" 2
 at_most "$result/live.squashfs" 84
+together_at_most "$live_limit" "live with its kernel" "$result/live.squashfs" "$result/kernel/vmlinuz" "$result/kernel/initrd.img" "$result/kernel/modules.squashfs"
 manifest "$result" "$inputs" "$flavour" "${kernel#* }" "$release" "$work/missing-firmware" >"$result/manifest.json"
 
 # Whole files replace old ones, the manifest last: a server that reads meanwhile sees old or new, never half.

@@ -17,6 +17,14 @@ at_most() {
 	[ "$(stat -c %s "$1")" -le $(($2 * 1048576)) ] || die "${1##*/} has $(stat -c %s "$1") bytes, more than $2 MiB: take something out of the recipe"
 }
 
+# together_at_most MB WHAT FILE...: dies when the files together have more than so many million bytes.
+together_at_most() {
+	local limit=$1 what=$2 sum
+	shift 2
+	sum=$(stat -c %s "$@" | awk '{ sum += $1 } END { printf "%.0f", sum }')
+	[ "$sum" -le $((limit * 1000000)) ] || die "$what has $sum bytes, more than $limit MB: take something out of the recipe"
+}
+
 # content_version PREFIX FILE...: an image is immutable, so its version names its bytes: PREFIX and eight digits of their digests.
 content_version() {
 	local prefix=$1
