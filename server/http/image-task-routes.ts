@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Digest } from '../domain/digest.js';
 import { notFound } from '../domain/errors.js';
 import { type Image, versionKey } from '../domain/image.js';
-import { shownUrl } from '../images/open-url.js';
+import { shownUrl } from '../domain/shown-url.js';
 import type { ImageContext } from './image-context.js';
 import { digestSchema } from './image-resource.js';
 import type { ImageTask, TaskContext } from './image-tasks.js';

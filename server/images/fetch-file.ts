@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Digest } from '../domain/digest.js';
 import { AnybiosError, conflict, invalid, unavailable } from '../domain/errors.js';
-import { type Answer, openUrl, shownUrl } from './open-url.js';
+import { shownUrl } from '../domain/shown-url.js';
+import { type Answer, openUrl } from './open-url.js';
 import type { ImageStore, StoredFile } from './store.js';
 import { writeAside } from './write-aside.js';
 

@@ -1,6 +1,7 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { invalid, notFound, unavailable } from '../domain/errors.js';
+import { shownUrl } from '../domain/shown-url.js';
 
 export interface Answer {
   readonly body: IncomingMessage;
@@ -101,15 +102,4 @@ function validatorOf({ headers }: IncomingMessage): { readonly validator?: strin
 
 function lengthOf(text: string | undefined): { readonly total?: number } {
   return text !== undefined && /^\d{1,15}$/.test(text) ? { total: Number(text) } : {};
-}
-
-/** For events, tasks and messages: without a password, and without the query, which is the key of a signed URL. */
-export function shownUrl(text: string): string {
-  const url = new URL(text);
-  url.username = '';
-  url.password = '';
-  url.hash = '';
-  const query = url.search === '' ? '' : '?…';
-  url.search = '';
-  return url.href + query;
 }
