@@ -65,8 +65,8 @@ export function readAnswers(answers: Readonly<Answers>, take: (id: number, outco
 const NOTHING: Outcome = { ok: true, value: undefined };
 const OK: Outcome = { ok: true, value: 'ok' };
 
-/** Calls whose arguments are rows and texts. */
-export type RowCall = Call<'saveSession' | 'saveObserved' | 'appendEvents'>;
+/** Calls that linger; but for the last their arguments are rows and texts. */
+export type RowCall = Call<'saveSession' | 'saveObserved' | 'appendEvents' | 'forgetStranger'>;
 
 export function writeCall(request: (string | number)[], id: number, call: RowCall): void {
   switch (call.name) {
@@ -83,7 +83,10 @@ export function writeCall(request: (string | number)[], id: number, call: RowCal
     case 'appendEvents': {
       const [{ count, lines, keys }] = call.args;
       request.push(id, call.name, count, lines, keys);
+      return;
     }
+    case 'forgetStranger':
+      request.push(id, call.name, JSON.stringify(call.args));
   }
 }
 

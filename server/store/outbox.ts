@@ -58,13 +58,16 @@ export class Outbox {
   }
 
   /**
-   * The same for a row that is written as a whole: `target` says which. When one for the same target still lingers, this one takes
-   * its place and its number. `make` is called when it leaves.
+   * The same for a row that is written as a whole, or removed: `target` says which. One for the same target that still lingers is
+   * not sent, and this one has its number. `make` is called when it leaves.
    */
   addRow(target: string, make: () => RowCall): number {
     const waiting = this.#rows.get(target);
     if (waiting !== undefined) {
+      // To the end: what was forgotten since then and comes again must not be removed with what was there before.
+      this.#rows.delete(target);
       waiting.make = make;
+      this.#rows.set(target, waiting);
       return waiting.id;
     }
     if (this.#rows.size === 0) this.#rowsSince = performance.now();

@@ -62,7 +62,9 @@ export class WorkerStore implements Store {
       args: [{ key: observed.key, body: JSON.stringify(observed) }],
     }));
   removeObserved: Store['removeObserved'] = (...args) => this.#send('removeObserved', ...args);
-  forgetStranger: Store['forgetStranger'] = (...args) => this.#send('forgetStranger', ...args);
+  // In a storm of invented machines each new one makes an old one go: that must not send all that lingers each time.
+  forgetStranger: Store['forgetStranger'] = (key) =>
+    this.#saveRow(`forget ${key}`, () => ({ name: 'forgetStranger', args: [key] }));
   saveSession: Store['saveSession'] = (session) =>
     this.#saveRow(session.id, () => {
       const { id, key, openedAt } = session;

@@ -81,6 +81,26 @@ describe('calls on their way to the thread of the store', () => {
     expect(bodies()).toEqual([['claimLease'], ['a', 'session']]);
   });
 
+  it('a machine that is forgotten does not send what lingers; what comes again is saved after it', () => {
+    const forget = (key: string): number =>
+      outbox.addRow(`forget ${key}`, () => ({ name: 'forgetStranger', args: [key] }));
+    saveSession('a', 'before');
+    saveSession('b', 'b');
+    forget('k');
+    vi.advanceTimersByTime(19);
+    expect(sent).toEqual([]);
+    saveSession('a', 'again');
+    vi.advanceTimersByTime(1);
+    expect(bodies()).toEqual([['b', 'forgetStranger', 'again']]);
+    // And the other way round: forgotten twice, with something of it in between.
+    forget('k');
+    saveSession('a', 'between');
+    forget('k');
+    vi.advanceTimersByTime(20);
+    expect(bodies()[1]).toEqual(['between', 'forgetStranger']);
+    expect(sent[1]?.at(-1)?.call.args).toEqual(['k']);
+  });
+
   it('a row that cannot be written as text is told, and the others go', () => {
     const bad = outbox.addRow('bad', () => {
       throw new TypeError('BigInt');
