@@ -1,8 +1,11 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
 
 // unit: no root, no network beyond loopback, seconds. interop: real clients in namespaces. boot: real firmware in QEMU.
+// In this order, each when the one before has ended (`groupOrder`; one above 0 is what lets a project have workers of its own).
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -13,6 +16,9 @@ export default defineConfig({
           setupFiles: ['test/support/property-seed.ts'],
           // Of a test that hangs; a busy machine is no reason to fail.
           testTimeout: 60_000,
+          // Vitest leaves one core free, which would be every second one here.
+          maxWorkers: '100%',
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -22,7 +28,9 @@ export default defineConfig({
           globalSetup: ['test/support/build.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Each file has namespaces (named by its process) or loopback addresses of its own.
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -32,7 +40,9 @@ export default defineConfig({
           globalSetup: ['test/support/build.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Each file has a lab of its own name. A file has up to three machines on: more files at once wait for processors.
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -28,7 +28,11 @@ export const storageSchema = z
     [
       z.literal('ram'),
       strict({ ram: memory }),
-      strict({ label: word(DISK_LABEL, DISK_LABEL_RULE), path: parsed(parseStoragePath), size: memory.optional() }),
+      strict({
+        label: word(DISK_LABEL, DISK_LABEL_RULE),
+        path: parsed(parseStoragePath, 'a folder on the partition, e.g. systems/web'),
+        size: memory.optional(),
+      }),
     ],
     { error: STORAGE },
   )

@@ -97,6 +97,12 @@ function problemsOf(issue: Issue, root: unknown): Problem[] {
       );
     case 'custom':
       return [{ ...custom(issue), path }];
+    case 'invalid_union': {
+      const meant = meantForm(issue.errors, valueAt(root, path));
+      if (meant !== undefined)
+        return meant.flatMap((inner) => problemsOf({ ...inner, path: [...path, ...inner.path] }, root));
+      return [{ path, message: describe(valueAt(root, path)), allowed: issue.message }];
+    }
     default: {
       const found = valueAt(root, path);
       const hint =
@@ -104,6 +110,24 @@ function problemsOf(issue: Issue, root: unknown): Problem[] {
       return [{ path, message: `${describe(found)}${hint}`, allowed: issue.message }];
     }
   }
+}
+
+/**
+ * Of a value with several forms the one that was meant, by what is wrong with it as that form: the only one that knows most of the
+ * keys that were found. Undefined: no form, or more than one; then the whole value is named.
+ */
+function meantForm(forms: readonly (readonly Issue[])[], found: unknown): readonly Issue[] | undefined {
+  if (typeof found !== 'object' || found === null || Array.isArray(found)) return undefined;
+  const known = forms.map((issues) => {
+    if (issues.some(({ code, path }) => path.length === 0 && code !== 'unrecognized_keys')) return 0;
+    const strange = issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
+    );
+    return Object.keys(found).length - strange.length;
+  });
+  const most = Math.max(...known);
+  const only = known.indexOf(most);
+  return most > 0 && known.lastIndexOf(most) === only ? forms[only] : undefined;
 }
 
 function custom(issue: Extract<Issue, { code: 'custom' }>): Omit<Problem, 'path'> {

@@ -147,7 +147,37 @@ describe('what a kind has not is refused', () => {
     [
       'a path that leaves the partition',
       `${CONTAINER}, storage: {label: a, path: ../a}`,
+      'systems[0].storage.path: "../a" is not a path on a partition; allowed: relative, of letters, digits, ., _ and -, each part starting with a letter or digit: systems/web',
+    ],
+    [
+      'RAM of no size',
+      `${CONTAINER}, storage: {ram: 12Q}`,
+      'systems[0].storage.ram: "12Q" is not a size of memory that fits; allowed: a number with K, M or G (powers of 1024), e.g. 128M, 1G; at least 1M',
+    ],
+    [
+      'a key of a form that is misspelt',
+      `${CONTAINER}, storage: {lable: a, path: b, size: 1G}`,
+      'systems[0].storage.lable: unknown key (did you mean "label"?); allowed: label, path, size',
+    ],
+    [
+      'a form without a key that it needs',
+      `${CONTAINER}, storage: {label: a}`,
+      'systems[0].storage.path: is missing; allowed: a folder on the partition, e.g. systems/web',
+    ],
+    [
+      'two forms at once',
+      `${CONTAINER}, storage: {ram: 1G, label: a}`,
+      'systems[0].storage.label: unknown key; allowed: ram',
+    ],
+    [
+      'no form at all',
+      `${CONTAINER}, storage: {}`,
       'systems[0].storage: keys with values do not fit; allowed: ram | {ram: SIZE} | {label: LABEL, path: PATH, size: SIZE}',
+    ],
+    [
+      'a card with a wrong address',
+      `${CONTAINER}, network: {bridge: boot, address: 10.77.0}`,
+      'systems[0].network.address: "10.77.0" is not an IPv4 address; allowed: write four numbers 0-255, e.g. 10.77.0.11',
     ],
   ])('%s', (_name, fields, expected) => {
     expect(lines(site(fields)).map((line) => line.replace(/^site.yaml:2: /, ''))).toContain(expected);
