@@ -15,7 +15,7 @@ import { type Submission, Submissions } from './submissions.js';
 
 export interface JobsDeps {
   readonly store: Pick<Store, 'saveJobs' | 'jobs' | 'job'>;
-  readonly state: Pick<State, 'machines' | 'observed' | 'sessions'>;
+  readonly state: Pick<State, 'machines' | 'observed' | 'sessions' | 'systems'>;
   readonly record: (event: Omit<NewEvent, 'at'>) => void;
   /** Undefined: this server has no key to enter machines with. */
   readonly ssh: SshClient | undefined;
@@ -65,6 +65,9 @@ export class Jobs {
       open: this.#open,
       isPossible: () => this.#delivery !== undefined && !this.#closed,
       doorOf: (machine) => this.#doorOf(machine),
+      isSystem: (machine, system) =>
+        deps.state.systems.has(system) ||
+        deps.state.observed.get(machine)?.systems.some(({ name }) => name === system) === true,
       get expirySeconds() {
         return deps.expirySeconds;
       },

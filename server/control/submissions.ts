@@ -1,7 +1,7 @@
 import { type JobWish, jobOrder, sameOrder } from '../decide/job-order.js';
 import { lastsWithItsConnection } from '../decide/job-step.js';
 import type { ControlDoor } from '../domain/control-door.js';
-import { conflict, unavailable } from '../domain/errors.js';
+import { conflict, invalid, unavailable } from '../domain/errors.js';
 import type { Job } from '../domain/job.js';
 import type { Store } from '../domain/ports.js';
 import { type OpenJob, type OpenJobs, openJob, type Terminal } from './open-job.js';
@@ -16,6 +16,8 @@ export interface SubmissionsDeps {
   /** Whether this server can send jobs at all. */
   readonly isPossible: () => boolean;
   readonly doorOf: (machine: string) => ControlDoor | undefined;
+  /** Whether a system of this name is defined, or was reported by this machine (one that is to go may still be stopped). */
+  readonly isSystem: (machine: string, system: string) => boolean;
   /** They are on disk and open. */
   readonly added: (fresh: readonly OpenJob[]) => void;
 }
@@ -80,6 +82,14 @@ export class Submissions {
         all.push(known);
         continue;
       }
+      if (order.system !== undefined && !this.#deps.isSystem(machine, order.system))
+        throw invalid(
+          `there is no system "${order.system}": it is not defined, and ${machine} reports none of that name`,
+          {
+            field: 'system',
+            remedy: 'see: anybios system list',
+          },
+        );
       const now = clock();
       const expiresAt = now + (how.expirySeconds ?? this.#deps.expirySeconds) * 1000;
       const batch = how.batch === undefined ? {} : { batch: how.batch };

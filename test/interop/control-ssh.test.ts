@@ -102,6 +102,11 @@ describe.each([
     expect(await rig.jobs.cancel(long.id, 'eve')).toMatchObject({ state: 'failed' });
     const pid = readFileSync(join(live.run, 'long'), 'utf8').trim();
     await rig.until('its death', () => (existsSync(`/proc/${pid}`) ? undefined : true));
+    // The server believes in it, the machine has taken it apart.
+    const seen = rig.core.state.observed.get('node1');
+    if (seen === undefined) throw new Error('no node1');
+    const mail = { name: 'mail', state: 'running', restarts: 0 } as const;
+    rig.core.state.observed.set('node1', { ...seen, systems: [mail] });
     const none = await rig.jobs.submit('node1', { kind: 'start', system: 'mail' }, { by });
     expect((await rig.ended(none.id)).job).toMatchObject({
       state: 'failed',

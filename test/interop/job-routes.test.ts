@@ -140,6 +140,8 @@ describe('one machine', () => {
     [{ kind: 'dance' }, 400, 'kind'],
     [{ kind: 'stop' }, 400, 'system'],
     [{ kind: 'stop', system: '../web' }, 400, 'system'],
+    [{ kind: 'stop', system: 'wbe' }, 400, 'system'],
+    [{ kind: 'exec', system: 'wbe', command: ['true'] }, 400, 'system'],
     [{ kind: 'exec' }, 400, 'command'],
     [{ kind: 'exec', command: [] }, 400, 'command'],
     [{ kind: 'exec', command: ['a\0b'] }, 400, 'command'],
@@ -149,6 +151,22 @@ describe('one machine', () => {
     [{ kind: 'limit', system: 'web' }, 400, 'memory'],
   ])('refused: %j', async (wish, status, field) => {
     expect(await ask('node1', wish)).toMatchObject({ status, body: { error: { field } } });
+  });
+
+  test('a system that is no more defined may be stopped where it still runs, and nowhere else', async () => {
+    const seen = api.core.state.observed.get('node1');
+    if (seen === undefined) throw new Error('no node1');
+    api.core.state.observed.set('node1', { ...seen, systems: [{ name: 'gone', state: 'running', restarts: 0 }] });
+    const order = { kind: 'stop', system: 'gone', expirySeconds: 60 };
+    expect(await ask('node2', order)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid', field: 'system', message: expect.stringContaining('"gone"') } },
+    });
+    expect(await ask('node1', { ...order, id: 'gone' })).toMatchObject({ status: 202 });
+    api.core.state.observed.set('node1', seen);
+    // What was taken once stays that job, whatever became of the system.
+    expect(await ask('node1', { ...order, id: 'gone' })).toMatchObject({ status: 202, body: { id: 'gone' } });
+    await ended('gone');
   });
 
   test('a machine that is none, a job that is none', async () => {
