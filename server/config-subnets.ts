@@ -9,7 +9,7 @@ import {
   type Ipv4,
 } from './domain/ipv4.js';
 import type { Subnet } from './domain/site.js';
-import type { Path, Problem } from './yaml/problem.js';
+import { type Path, type Problem, pathText } from './yaml/problem.js';
 
 /** What each subnet says is right by itself; this finds what contradicts: ranges outside, overlaps, addresses given twice. */
 export function subnetProblems({ dhcp, listen }: Pick<Config, 'dhcp' | 'listen'>): Problem[] {
@@ -30,6 +30,18 @@ export function subnetProblems({ dhcp, listen }: Pick<Config, 'dhcp' | 'listen'>
       ...poolProblems(subnet, at, listen.address),
       ...excludeProblems(subnet, at),
     ];
+  });
+}
+
+/**
+ * What is right and does nothing now, a line each. No error, because a subnet may go from full to proxy and back with its pool in the
+ * file.
+ */
+export function unusedPools({ dhcp }: Pick<Config, 'dhcp'>): readonly string[] {
+  return dhcp.subnets.flatMap(({ cidr, mode, pools }, index) => {
+    if (mode !== 'proxy' || pools.length === 0) return [];
+    const key = pathText(['dhcp', 'subnets', index, 'pool']);
+    return [`${key} is not used: ${formatCidr(cidr)} has mode proxy, where another DHCP server gives the addresses`];
   });
 }
 

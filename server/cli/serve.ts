@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type Config, loadConfig } from '../config.js';
+import { unusedPools } from '../config-subnets.js';
 import { invalid } from '../domain/errors.js';
 import type { Cli } from './cli.js';
 import { DEFAULT_CONFIG } from './connection.js';
@@ -19,8 +20,11 @@ export function registerServe(program: Command, cli: Cli): void {
       ]),
     )
     .action(async (options: { set: Readonly<Record<string, string>>; flavour?: 'cloud' | 'hardware' }) => {
-      const readConfig = (): Config =>
-        loadConfig({ file: cli.configFile ?? DEFAULT_CONFIG, env: cli.io.env, flags: options.set });
+      const readConfig = (): Config => {
+        const read = loadConfig({ file: cli.configFile ?? DEFAULT_CONFIG, env: cli.io.env, flags: options.set });
+        for (const line of unusedPools(read)) cli.note(`warning: ${line}`);
+        return read;
+      };
       const config = readConfig();
       // Only this command needs the server's code: the others start faster without it.
       const { startServer } = await import('../main.js');

@@ -217,9 +217,11 @@ describe('the program', () => {
     server.stderr?.on('data', (chunk: Buffer) => {
       said += chunk.toString();
     });
-    const hears = async (words: string): Promise<void> => {
+    const hears = async (words: string): Promise<string> => {
       await expect.poll(() => said, { timeout: 30_000 }).toContain(words);
+      const heard = said;
       said = '';
+      return heard;
     };
     await hears('anybios serves');
     rival.pause();
@@ -231,10 +233,10 @@ describe('the program', () => {
     await hears('the configuration was not taken over, nothing has changed');
     expect(await udhcpc()).toContain('address=10.77.0.100');
 
-    const change = async (mode: string): Promise<void> => {
+    const change = async (mode: string): Promise<string> => {
       writeFileSync(file, configText(mode, '10.77.0.100-10.77.0.100'));
       server.kill('SIGHUP');
-      await hears('the configuration was read again');
+      return await hears('the configuration was read again');
     };
     await change('observe');
     expect(await udhcpc()).toContain('no lease');
@@ -244,7 +246,7 @@ describe('the program', () => {
     await expect
       .poll(async () => (await wire.run(wire.server, network)).text, { timeout: 20_000 })
       .toMatch(/^server +10\.77\.0\.2 +br0 +\d+× .*another DHCP server, 10\.77\.0\.2/m);
-    await change('proxy');
+    expect(await change('proxy')).toContain('warning: dhcp.subnets[0].pool is not used: 10.77.0.0/24 has mode proxy');
     // The client goes on with the other server's answer and may be done before ours has left.
     await expect
       .poll(() => leaving(() => udhcpc(...PXE)), { timeout: 30_000 })

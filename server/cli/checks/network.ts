@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import type { Config } from '../../config.js';
+import { unusedPools } from '../../config-subnets.js';
 import { formatIpv4 } from '../../domain/ipv4.js';
 import { type Holder, holdersOf } from '../../native/port-holders.js';
 import { type Check, failed, ok, warning } from './check.js';
@@ -12,6 +13,7 @@ export function interfaceChecks(config: Config, interfaces: Interfaces = network
   return [
     ...config.listen.interfaces.map((name) => checkInterface(name, present, interfaces)),
     checkAddress(config, interfaces),
+    ...unusedPools(config).map((line) => warning('config', line, 'remove the pool, or set mode: full')),
   ];
 }
 

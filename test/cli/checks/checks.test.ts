@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { judgeSpace } from '../../../server/cli/checks/data.js';
 import { checkClock, checkNode, checkPrivileges } from '../../../server/cli/checks/host.js';
 import { checkAccelerator } from '../../../server/cli/checks/lab.js';
-import { checkAddress, checkInterface, judgePort } from '../../../server/cli/checks/network.js';
+import { checkAddress, checkInterface, interfaceChecks, judgePort } from '../../../server/cli/checks/network.js';
 import { parseConfig } from '../../../server/config.js';
 import { holdersOf } from '../../../server/native/port-holders.js';
 
@@ -65,6 +65,22 @@ test('interfaces: missing, without an address, fine', () => {
   expect(checkInterface('lo', () => true, interfaces)).toMatchObject({ state: 'ok', message: 'has 127.0.0.1/8' });
   const config = parseConfig('listen: { address: 10.77.0.1 }\ndhcp: { mode: "off" }\n', { file: 'x.yaml' });
   expect(checkAddress(config, interfaces)).toMatchObject({ state: 'failed', message: 'no interface has 10.77.0.1' });
+});
+
+test('a pool where another server gives the addresses', () => {
+  const subnets =
+    '[{ cidr: 10.77.0.0/24, pool: 10.77.0.9-10.77.0.9 }, { cidr: 10.78.0.0/24, mode: full, pool: 10.78.0.9-10.78.0.9 }]';
+  const checks = (mode: string): readonly string[] =>
+    interfaceChecks(
+      parseConfig(`listen: { interfaces: [lo] }\ndhcp: { mode: ${mode}, subnets: ${subnets} }\n`, { file: 'x.yaml' }),
+    )
+      .filter(({ state }) => state === 'warning')
+      .map(({ name, message }) => `${name}: ${message}`);
+  expect(checks('proxy')).toEqual([
+    'config: dhcp.subnets[0].pool is not used: 10.77.0.0/24 has mode proxy, where another DHCP server gives the addresses',
+  ]);
+  expect(checks('full')).toEqual([]);
+  expect(checks('observe')).toEqual([]);
 });
 
 const dhcp = { what: 'DHCP', protocol: 'udp', port: 67 } as const;
