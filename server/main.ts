@@ -128,6 +128,7 @@ async function start(
       return current.dhcp.subnets;
     },
     templateFault,
+    bootUrl: identity.url,
     clock,
     moreMetrics: () => [...dhcpMetrics.lines(), ...core.downloadQueue.metrics()],
     notReady: () => [...waitingFor].map((part) => `${part} is not listening yet`),

@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { NONCE_DIGITS } from '../decide/command-line.js';
 import type { BootSession, Claim } from '../domain/boot-session.js';
 import { AnybiosError } from '../domain/errors.js';
 import { andThen, type MaybePromise } from '../domain/maybe-promise.js';
@@ -214,7 +215,7 @@ export class Claims {
   }
 
   #derive(...words: string[]): string {
-    return createHmac('sha256', this.#key).update(words.join('|')).digest('hex').slice(0, 48);
+    return createHmac('sha256', this.#key).update(words.join('|')).digest('hex').slice(0, NONCE_DIGITS);
   }
 }
 

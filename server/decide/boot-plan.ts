@@ -3,12 +3,12 @@ import type { Digest } from '../domain/digest.js';
 import { AnybiosError } from '../domain/errors.js';
 import { type Image, type ImageFile, type ImagePart, versionKey } from '../domain/image.js';
 import { formatIpv4, type Ipv4, netmask } from '../domain/ipv4.js';
-import { type Mac, macDashed } from '../domain/mac.js';
+import type { Mac } from '../domain/mac.js';
 import type { ServerIdentity, Subnet } from '../domain/site.js';
 import type { System } from '../domain/system.js';
 import type { Assignment } from './assignment.js';
-import { bootMenu, choiceWord, chosenRole } from './boot-menu.js';
-import { fillParams, joinKernelArgs } from './kernel-args.js';
+import { bootMenu, chosenRole } from './boot-menu.js';
+import { commandLine } from './command-line.js';
 import { type BootableSystem, planSystems } from './system-plan.js';
 
 /** A file of an image as a boot loader asks for it. */
@@ -226,17 +226,19 @@ function planBoot(input: BootPlanInput, assignment: Exclude<Assignment, { kind: 
   const params = { ...profile.params, ...role?.params };
   const ip = decideIpArgument(input, mode);
   say('ip', ip.value, ip.reason);
-  const args = profile.args.map((arg) => fillParams(arg, params)).filter((arg) => arg !== undefined);
-  args.push(ip.value, `BOOTIF=01-${macDashed(mac)}`);
-  if (systems.length > 0) args.push(`chroot=${systems.map((s) => `/systems/${s.system.name}`).join(',')}`);
-  // A machine held for approval has no mode of its own yet; stage 1 learns `discover` from its claim.
-  if (mode !== 'discover') args.push(`anybios.mode=${mode}`);
-  args.push(`anybios.server=${server.url}`);
-  if (rootfs !== undefined) args.push(`anybios.rootfs=${rootfs.url}`, `anybios.sha256=${rootfs.digest}`);
-  if (input.choice !== undefined) args.push(`anybios.choice=${choiceWord(input.choice)}`);
-  if (input.session !== undefined) args.push(`anybios.session=${input.session}`);
-  if (input.nonce !== undefined) args.push(`anybios.nonce=${input.nonce}`);
-  const line = joinKernelArgs(args);
+  const line = commandLine({
+    profile,
+    params,
+    ip: ip.value,
+    mac,
+    systems: systems.map(({ system }) => system.name),
+    mode,
+    serverUrl: server.url,
+    rootfs,
+    choice: input.choice,
+    session: input.session,
+    nonce: input.nonce,
+  });
   say('command line', line, 'profile arguments, then the server’s own');
   return {
     kind: 'boot',

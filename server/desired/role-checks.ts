@@ -11,7 +11,7 @@ import { choice, unsupported } from './supported.js';
  * References of roles, and what their profiles cannot honour. A role that the file does not hold is looked at too when the file
  * changes one of its systems; the problem is then reported at that system.
  */
-export function roleProblems({ roles, systems }: Merged, { profiles }: SiteContext): Problem[] {
+export function roleProblems({ roles, systems }: Merged, { profiles, commandLineFault }: SiteContext): Problem[] {
   return [...roles.values()].flatMap((placed) => {
     const { value: role, path } = placed;
     const profile = profiles.get(role.profile);
@@ -19,6 +19,9 @@ export function roleProblems({ roles, systems }: Merged, { profiles }: SiteConte
     if (path !== undefined) {
       if (profile === undefined) problems.push(missing([...path, 'profile'], 'profile', role.profile, profiles.keys()));
       else problems.push(...ownProblems(role, path, profile));
+      // Of a role that is wrong already nothing would be learnt.
+      const fault = problems.length > 0 || profile === undefined ? undefined : commandLineFault?.(role, profile);
+      if (fault !== undefined) problems.push({ ...fault, path: [...path, fault.field] });
     }
     role.systems.forEach((name, index) => {
       const system = systems.get(name);

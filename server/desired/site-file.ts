@@ -9,6 +9,7 @@ import { check, type Path, type Problem, refusal } from '../yaml/problem.js';
 import { YamlText } from '../yaml/yaml-text.js';
 import { machineFromForm, roleFromForm, type SiteForm, siteSchema, systemFromForm } from './schemas.js';
 import { siteProblems } from './site-checks.js';
+import type { Unsupported } from './supported.js';
 
 /** What one site file wants. An absent list says nothing about its kind. */
 export type SiteFile = { readonly [K in keyof DesiredState]?: DesiredState[K] };
@@ -23,6 +24,8 @@ export interface SiteContext {
   readonly subnets?: readonly Subnet[];
   /** What is wrong with a template of `files`, or undefined; absent: templates are not compiled. */
   readonly templateFault?: (text: string) => string | undefined;
+  /** Why no machine of a role could boot; absent: command lines are not made. */
+  readonly commandLineFault?: (role: Role, profile: Profile) => Unsupported | undefined;
   /** The file is to be applied with `--prune`: what it does not list does not count. */
   readonly prune?: boolean;
 }

@@ -113,6 +113,8 @@ export interface ApiDeps {
   readonly subnets: readonly Subnet[];
   /** What is wrong with a template of a system's `files`, or undefined (render). */
   readonly templateFault: (text: string) => string | undefined;
+  /** What URLs of boots begin with: it counts in the length of kernel command lines. */
+  readonly bootUrl: string;
   /** Epoch milliseconds. */
   readonly clock: () => number;
   /** Lines for /metrics of parts that the API knows nothing of. */

@@ -1,10 +1,11 @@
+import { commandLineFault } from '../decide/command-line.js';
 import { applyTo } from '../desired/diff-desired.js';
 import type { SiteContext } from '../desired/site-file.js';
 import type { Change, DesiredState } from '../domain/desired.js';
 import type { ApiDeps } from './api-deps.js';
 import { Serial } from './serial.js';
 
-export type WriterDeps = Pick<ApiDeps, 'state' | 'store' | 'boot' | 'subnets' | 'templateFault'>;
+export type WriterDeps = Pick<ApiDeps, 'state' | 'store' | 'boot' | 'subnets' | 'templateFault' | 'bootUrl'>;
 
 /** What was changed, and what it was changed from. */
 export interface Changed {
@@ -31,13 +32,14 @@ export class DesiredWriter {
 
   /** What a new value is checked against. */
   context(current: DesiredState, prune = false): SiteContext {
-    const { state, subnets, templateFault } = this.#deps;
+    const { state, subnets, templateFault, bootUrl } = this.#deps;
     return {
       profiles: state.profiles,
       current,
       image: (reference) => state.image(reference),
       subnets,
       templateFault,
+      commandLineFault: (role, profile) => commandLineFault(role, profile, bootUrl),
       prune,
     };
   }

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MOST_STRANGERS } from '../../server/boot/observations.js';
+import { randomIds } from '../../server/boot/random-ids.js';
+import { NONCE_DIGITS, SESSION_DIGITS } from '../../server/decide/command-line.js';
 import { parseIpv4 } from '../../server/domain/ipv4.js';
 import { parseMac } from '../../server/domain/mac.js';
 import type { Machine } from '../../server/domain/machine.js';
@@ -183,6 +185,8 @@ describe('secrets', () => {
     core.dora('pxe');
     core.dora('ipxe');
     const first = nonceOf(await script());
+    expect(first).toHaveLength(NONCE_DIGITS);
+    expect(randomIds()()).toHaveLength(SESSION_DIGITS);
     expect(first).toMatch(/^[0-9a-f]{48}$/);
     expect(nonceOf(await script())).toBe(first);
     expect(nonceOf(await script(elsewhere))).toBe('');

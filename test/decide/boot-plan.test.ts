@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Assignment } from '../../server/decide/assignment.js';
 import { type BootPlanInput, decideBootPlan } from '../../server/decide/boot-plan.js';
+import { commandLineFault, NONCE_DIGITS, SESSION_DIGITS } from '../../server/decide/command-line.js';
 import type { Digest } from '../../server/domain/digest.js';
 import type { Image } from '../../server/domain/image.js';
 import { type Ipv4, parseCidr, parseIpv4 } from '../../server/domain/ipv4.js';
@@ -199,6 +200,39 @@ describe('the kernel command line', () => {
     });
     expect(args(filler(2047))).toHaveLength(2047);
     expect(args(filler(2048))).toMatch(/^none: .*2048 characters/);
+  });
+
+  test('a role that no machine could boot is told as soon as its shortest command line is too long', () => {
+    const url = input().server.url;
+    const names = Array.from({ length: 20 }, (_, n) => `${'s'.repeat(61)}${String(n).padStart(2, '0')}`);
+    const shortest = (systems: readonly string[], params: Readonly<Record<string, string>> = {}): number =>
+      args({
+        assignment: assigned({ systems: [...systems], params }),
+        system,
+        address: undefined,
+        session: '0'.repeat(SESSION_DIGITS),
+        nonce: '0'.repeat(NONCE_DIGITS),
+      }).length;
+    const fault = (systems: readonly string[], params: Readonly<Record<string, string>> = {}) =>
+      commandLineFault({ mode: 'resident', systems, params }, profile, url);
+    const room = 2047 - shortest(names, { console: '' });
+    // Without a value the whole argument is left out: ` console=` comes back with the first letter.
+    const filled = (letters: number) => ({ console: 'x'.repeat(letters - ' console='.length) });
+    expect(shortest(names, filled(room))).toBe(2047);
+    expect(fault(names, filled(room))).toBeUndefined();
+    expect(fault(names, filled(room + 1))).toEqual({
+      field: 'systems',
+      message: 'the kernel command line has 2048 characters, the limit is 2047',
+      allowed: 'shorten the arguments of the profile or the names of the systems',
+    });
+    expect(fault([], { console: 'x'.repeat(2000) })).toMatchObject({ field: 'params' });
+    expect(fault(names, { console: 'a b' })).toMatchObject({
+      field: 'params',
+      message: expect.stringContaining('"console=a b"'),
+    });
+    expect(commandLineFault({ mode: 'resident', systems: [], params: {} }, { ...profile, kind: 'local' }, url)).toBe(
+      undefined,
+    );
   });
 
   test('discover has neither root file system nor mode', () => {

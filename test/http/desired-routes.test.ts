@@ -211,6 +211,17 @@ describe('apply and export', () => {
     expect(await stored()).toEqual(before);
   });
 
+  test('a role whose machines would all get too long a command line is refused with the limit', async () => {
+    const names = Array.from({ length: 30 }, (_, n) => `${'s'.repeat(60)}${n}`);
+    const systems = names.map((name) => `  - { name: ${name}, kind: chroot, image: base, command: [a] }\n`).join('');
+    const role = `roles:\n  - { name: wide, profile: micro, systems: [${names.join(', ')}] }\n`;
+    const { status, body } = await apply(`systems:\n${systems}${role}`);
+    expect(status).toBe(400);
+    expect(body).toMatchObject({
+      error: { field: 'roles[0].systems', message: expect.stringMatching(/^\S+:33: .* the limit is 2047; allowed: /) },
+    });
+  });
+
   test('what is exported changes nothing when applied', async () => {
     await withoutSingleRole();
     const response = await api.call('GET', '/api/v1/export');

@@ -112,6 +112,7 @@ export async function startApi(
     tokens,
     subnets: testSubnets,
     templateFault: () => undefined,
+    bootUrl: 'http://10.77.0.1:8080',
     clock,
     notReady: () => missing,
     closing: closing.signal,
