@@ -14,8 +14,9 @@ export default defineConfig({
           exclude: ['test/interop/**', 'test/boot/**'],
           globalSetup: ['test/support/build.ts'],
           setupFiles: ['test/support/property-seed.ts'],
-          // Of a test that hangs; a busy machine is no reason to fail.
+          // Of what hangs; a busy machine is no reason to fail.
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           // Vitest leaves one core free, which would be every second one here.
           maxWorkers: '100%',
           sequence: { groupOrder: 1 },
