@@ -29,9 +29,10 @@ export class BootOffers {
     if (facts.client === 'os' || facts.client === 'bootp')
       return { kind: 'none', reason: 'not a netboot client: addresses only' };
     if (assignment.kind === 'none') return { kind: 'none', reason: assignment.reason };
-    const url = `${planner.identity.url}/boot/ipxe/${macDashed(facts.mac)}`;
-    if (facts.client === 'ipxe')
+    if (facts.client === 'ipxe') {
+      const url = `${planner.identity.url}/boot/ipxe/${macDashed(facts.mac)}`;
       return { kind: 'script', url, reason: `iPXE asks: the script of ${machine?.name ?? facts.mac}` };
+    }
     if (assignment.profile.kind === 'local')
       return { kind: 'none', reason: `${assignment.reason}; profile ${assignment.profile.name}: its own disk` };
     const choice = this.#chooseLoader(facts, machine, assignment, subnet);

@@ -1,6 +1,6 @@
 import type { NewEvent } from '../domain/event.js';
 import { hexOf } from '../domain/hex.js';
-import { formatIpv4, ipv4FromOctets, UNSPECIFIED } from '../domain/ipv4.js';
+import { formatIpv4, type Ipv4, ipv4FromOctets, UNSPECIFIED } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
 import { type BucketRate, TokenBuckets } from './token-buckets.js';
 
@@ -46,7 +46,7 @@ interface Told {
 export class PacketGuard {
   readonly #options: PacketGuardOptions;
   readonly #macs: TokenBuckets<number>;
-  readonly #relays: TokenBuckets<string>;
+  readonly #relays: TokenBuckets<string | Ipv4>;
   readonly #decliners = new TokenBuckets<Mac>(DECLINES_PER_MAC, RELAYS_KEPT);
   readonly #declines = new TokenBuckets<string>(DECLINES_PER_SUBNET, RELAYS_KEPT);
   readonly #told = new Map<string, Told>();
@@ -75,8 +75,8 @@ export class PacketGuard {
       return false;
     }
     const giaddr = ipv4FromOctets(bytes.subarray(GIADDR, GIADDR + 4));
-    const relay = giaddr === UNSPECIFIED ? interfaceName : formatIpv4(giaddr);
-    if (!this.#relays.take(relay, now)) {
+    if (!this.#relays.take(giaddr === UNSPECIFIED ? interfaceName : giaddr, now)) {
+      const relay = giaddr === UNSPECIFIED ? interfaceName : formatIpv4(giaddr);
       this.limited.relay++;
       this.#tell('dhcp.limited', `relay ${relay}`, interfaceName, (count) => ({
         message: `too many DHCP packets come from ${giaddr === UNSPECIFIED ? 'the wire of' : 'the relay'} ${relay}: ${count} dropped unread`,

@@ -79,7 +79,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
     socket.close();
     throw error;
   }
-  if (datagramsWork()) datagrams = new Datagrams(fd, sendWaiting);
+  if (datagramsWork()) datagrams = new Datagrams(fd, sendWaiting, { thread: true });
 
   function sendTo(bytes: Uint8Array, port: number, to: Ipv4, failed: SendFailed): void {
     // The number may belong to another file after close.
@@ -132,7 +132,8 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
       arp.close();
       icmp.close();
       clearImmediate(leaving);
-      leave();
+      await datagrams?.close();
+      datagrams = undefined;
       fd = -1;
       sender.close();
       const closed = once(socket, 'close');

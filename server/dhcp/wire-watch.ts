@@ -34,6 +34,16 @@ export interface WatchedLink {
 
 type Seen = Omit<HeardFact, 'count' | 'lastSeenAt'> & { count: number; lastSeenAt: number; reportedAt: number };
 
+interface RelayLook {
+  readonly name: string;
+  readonly subnets: WirePlace['subnets'];
+  readonly seen: Seen;
+  /** Epoch milliseconds. */
+  readonly until: number;
+}
+
+const LOOK_HOLDS_MS = 1000;
+
 const keyOf = (kind: string, address: Ipv4, name: string): string => `${kind} ${address} ${name}`;
 
 /**
@@ -43,6 +53,8 @@ const keyOf = (kind: string, address: Ipv4, name: string): string => `${kind} ${
 export class WireWatch {
   readonly #options: WireWatchOptions;
   readonly #seen = new Map<string, Seen>();
+  /** What was found of a relay holds for its next packets: a storm sends thousands in a second. */
+  readonly #lastLooks = new Map<Ipv4, RelayLook>();
   readonly #listeners = new Map<string, ReplyListener>();
   #place: Pick<WirePlace, 'ownAddresses' | 'subnets'> = { ownAddresses: [], subnets: [] };
   #modes: ReadonlyMap<string, DhcpMode> = new Map();
@@ -99,13 +111,22 @@ export class WireWatch {
     const server = getOption(options, 'serverId');
     if (server !== undefined && !ownAddresses.includes(server)) return false;
     if (giaddr === UNSPECIFIED) return !hasOption(options, 'relayAgent');
+    const now = this.#options.clock();
+    const last = this.#lastLooks.get(giaddr);
+    if (last !== undefined && last.name === name && last.subnets === subnets && last.until > now) {
+      last.seen.count++;
+      last.seen.lastSeenAt = now;
+      return true;
+    }
     const key = keyOf('relay', giaddr, name);
-    const before = this.#seen.get(key);
-    if (before === undefined || !subnets.some(({ cidr }) => contains(cidr, giaddr))) return false;
-    before.count++;
-    before.lastSeenAt = this.#options.clock();
+    const seen = this.#seen.get(key);
+    if (seen === undefined || !subnets.some(({ cidr }) => contains(cidr, giaddr))) return false;
+    seen.count++;
+    seen.lastSeenAt = now;
     this.#seen.delete(key);
-    this.#seen.set(key, before);
+    this.#seen.set(key, seen);
+    if (this.#lastLooks.size >= FACTS_LIMIT) this.#lastLooks.clear();
+    this.#lastLooks.set(giaddr, { name, subnets, seen, until: now + LOOK_HOLDS_MS });
     return true;
   }
 

@@ -9,6 +9,14 @@ const LONG_LINGER_MS = 1000;
 /** So many do not wait any longer, so that they are written in steps that leases do not notice. */
 const MOST = 1000;
 
+/**
+ * To wake the store's thread costs more than what it is woken for: calls that come within this time after the last message are in
+ * the next one, and in its transaction.
+ */
+const PACE_MS = 1;
+/** So many are worth a message of their own. */
+const COMPANY = 8;
+
 /** Tells why a call that lingered could not be sent. */
 type Unsent = (id: number, error: unknown) => void;
 
@@ -29,7 +37,11 @@ export class Outbox {
   /** By what they write. */
   readonly #rows = new Map<string, WaitingRow>();
   #rowsSince = 0;
+  /** Calls in `#now`, but for rows and events. */
+  #count = 0;
   #immediate: NodeJS.Immediate | undefined;
+  #pace: NodeJS.Timeout | undefined;
+  #sentAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #lastId = 0;
 
@@ -43,10 +55,7 @@ export class Outbox {
     const text = JSON.stringify(args);
     if (name !== 'claimLease') this.#takeAll();
     this.#now.push(++this.#lastId, name, text);
-    this.#immediate ??= setImmediate(() => {
-      this.#immediate = undefined;
-      this.#send();
-    });
+    this.#soon();
     return this.#lastId;
   }
 
@@ -80,6 +89,17 @@ export class Outbox {
   flush(): void {
     this.#takeAll();
     this.#send();
+  }
+
+  /** After this turn of the event loop; a few calls not within `PACE_MS` of the last time. */
+  #soon(): void {
+    this.#count++;
+    if (this.#immediate !== undefined) return;
+    if (this.#count < COMPANY && performance.now() - this.#sentAt < PACE_MS) {
+      this.#pace ??= setTimeout(() => this.#send(), PACE_MS);
+      return;
+    }
+    this.#immediate = setImmediate(() => this.#send());
   }
 
   #tick(): void {
@@ -116,9 +136,15 @@ export class Outbox {
   }
 
   #send(): void {
+    clearImmediate(this.#immediate);
+    clearTimeout(this.#pace);
+    this.#immediate = undefined;
+    this.#pace = undefined;
+    this.#count = 0;
     if (this.#now.length === 0) return;
     const request = this.#now;
     this.#now = [];
+    this.#sentAt = performance.now();
     this.#post(request);
   }
 }

@@ -80,3 +80,27 @@ test('what waits is taken in one go and stays as it was; one that is too large i
   expect(into.receive(take)).toBe(false);
   expect(kept.map((bytes) => Buffer.from(bytes).toString('latin1'))).toEqual(['one', 'two', 'three']);
 });
+
+test('with a thread for sending all of a storm leave, those that are refused are told of, and the descriptor is free after close', async () => {
+  const { port, heard } = await receiver();
+  const out = new Datagrams(ownSocket().fd, never, { thread: true });
+  const failures: string[] = [];
+  const words = Array.from({ length: 500 }, (_, index) => `datagram ${index}`);
+  for (const [index, word] of words.entries()) {
+    out.queue(text(word), port, LOOPBACK, refuse);
+    if (index % 50 === 0)
+      out.queue(text('lost'), port, parseIpv4('192.0.2.1'), ({ message }) => failures.push(message));
+    // A turn of the event loop, as between two packets that come: what was refused is told in it.
+    if (index % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  out.flush();
+  await expect.poll(() => heard.length).toBe(words.length);
+  expect([...heard].sort()).toEqual([...words].sort());
+  await expect.poll(() => failures.length).toBe(10);
+  expect(new Set(failures.map((message) => message.replace(/:\d+:/, ':')))).toEqual(
+    new Set([expect.stringMatching(/^cannot send to 192\.0\.2\.1: E/)]),
+  );
+  out.queue(text('the last'), port, LOOPBACK, refuse);
+  await out.close();
+  await expect.poll(() => heard.at(-1)).toBe('the last');
+});

@@ -45,6 +45,23 @@ describe('calls on their way to the thread of the store', () => {
     ]);
   });
 
+  it('a few that follow at once wait a millisecond for each other, many do not', () => {
+    const claim = (): number => outbox.add({ name: 'claimLease', args: [lease('10.0.0.1'), undefined] });
+    vi.advanceTimersByTime(10);
+    claim();
+    vi.advanceTimersByTime(0);
+    expect(sent.map((calls) => calls.length)).toEqual([1]);
+    claim();
+    claim();
+    vi.advanceTimersByTime(0);
+    expect(sent).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(sent.map((calls) => calls.length)).toEqual([1, 2]);
+    for (let n = 0; n < 8; n++) claim();
+    vi.advanceTimersByTime(0);
+    expect(sent.map((calls) => calls.length)).toEqual([1, 2, 8]);
+  });
+
   it('a few rows linger for 20 ms; the last word is written', () => {
     const first = saveSession('a', 'old');
     expect(saveSession('a', 'new')).toBe(first);
