@@ -91,15 +91,13 @@ export class Outbox {
     this.#send();
   }
 
-  /** After this turn of the event loop; a few calls not within `PACE_MS` of the last time. */
+  /** At once when there are many; else after this turn of the event loop, and not within `PACE_MS` of the last time. */
   #soon(): void {
     this.#count++;
-    if (this.#immediate !== undefined) return;
-    if (this.#count < COMPANY && performance.now() - this.#sentAt < PACE_MS) {
-      this.#pace ??= setTimeout(() => this.#send(), PACE_MS);
-      return;
-    }
-    this.#immediate = setImmediate(() => this.#send());
+    if (this.#count >= COMPANY) this.#send();
+    else if (this.#immediate !== undefined || this.#pace !== undefined) return;
+    else if (performance.now() - this.#sentAt < PACE_MS) this.#pace = setTimeout(() => this.#send(), PACE_MS);
+    else this.#immediate = setImmediate(() => this.#send());
   }
 
   #tick(): void {
