@@ -131,7 +131,7 @@ sha256sum images/*.img | cut -c 1-64; cat said`;
   // The one that was cut off went on from where it was.
   expect(ranges.length).toBeGreaterThan(0);
   const places = results.map(
-    ({ stdout }) => /waiting for its turn, (place \d of \d) in the queue; 1 mach/.exec(stdout)?.[1],
+    ({ stdout }) => /waiting for its turn, (place \d of \d) in the queue; machines loading now: 1/.exec(stdout)?.[1],
   );
   expect(places.toSorted()[0]).toBe('place 1 of 1');
   expect(places.toSorted()[1]).toBe('place 2 of 2');
