@@ -1,81 +1,26 @@
-import type { DhcpBoot, DhcpFacts, DhcpStep, Sender } from '../boot/contract.js';
+import type { DhcpFacts, DhcpStep, Sender } from '../boot/contract.js';
 import { classifyDhcp, netboots } from '../decide/classify.js';
 import type { DhcpContext, DhcpDecision, DhcpRecord, DhcpReply } from '../decide/dhcp-decision.js';
 import { decideDhcp } from '../decide/offer.js';
 import { decideSecondLeg } from '../decide/proxy.js';
 import { selectSubnet } from '../decide/subnet.js';
 import type { Diagnosis } from '../domain/boot-session.js';
-import { contains, formatCidr, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
+import { formatCidr, type Ipv4 } from '../domain/ipv4.js';
 import type { LeaseChange } from '../domain/lease.js';
-import type { DhcpMode, ServerIdentity, Subnet } from '../domain/site.js';
-import type { LeaseBook } from '../state/leases.js';
 import { getOption } from '../wire/dhcp/options.js';
-import { type DhcpPacket, decodePacket, encodePacket, replyLimit } from '../wire/dhcp/packet.js';
+import { type DhcpPacket, encodePacket, replyLimit } from '../wire/dhcp/packet.js';
 import { relayWord } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
 import { Scratch } from '../wire/writer.js';
 import { Announcement } from './announcement.js';
-import { LARGEST_MESSAGE } from './datagrams.js';
-import type { DhcpMetrics } from './dhcp-metrics.js';
+import type { DhcpCounts, DhcpServer, DhcpServerOptions } from './contract.js';
+import { addressTowards, decode, type Exchange, endsIpv6Wait } from './exchange.js';
 import { DhcpLinks } from './links.js';
 import type { DhcpSite } from './links-needed.js';
 import { NewAddresses } from './new-addresses.js';
-import type { PacketGuard } from './packet-guard.js';
 import { describeClient, factsOfBuild, factsOfPacket, wordOf } from './packet-words.js';
-import type { OpenSecondLeg, SecondLegLink, SecondLegPeer } from './second-leg.js';
-import type { DhcpLink, OpenDhcpLink } from './socket.js';
-import type { WireWatch } from './wire-watch.js';
-
-/** The part of a pino logger that is used. */
-export interface DhcpLog {
-  info(data: object, message: string): void;
-  warn(data: object, message: string): void;
-  error(data: object, message: string): void;
-}
-
-export interface DhcpServerOptions {
-  readonly interfaces: readonly string[];
-  readonly subnets: readonly Subnet[];
-  /** For packets from outside of all subnets; default `full`: each has its reason in the events. */
-  readonly mode?: DhcpMode;
-  readonly identity: ServerIdentity;
-  readonly boot: DhcpBoot;
-  readonly leases: LeaseBook;
-  /** Epoch milliseconds. */
-  readonly clock: () => number;
-  readonly log: DhcpLog;
-  /** How an interface is opened; tests without root give their own. */
-  readonly openLink?: OpenDhcpLink;
-  readonly openSecondLeg?: OpenSecondLeg;
-  /** Told of every packet, for what it says about the network. */
-  readonly watch?: Pick<WireWatch, 'heard' | 'start' | 'stop'>;
-  /** Asked before a packet is read; told of those that cannot be read. */
-  readonly guard?: Pick<PacketGuard, 'admits' | 'admitsDecline' | 'malformed'>;
-  readonly metrics?: Pick<DhcpMetrics, 'count' | 'took'>;
-}
-
-/** How often each end of an exchange was reached, since the start. */
-export interface DhcpCounts {
-  received: number;
-  replied: number;
-  ignored: number;
-  malformed: number;
-  failed: number;
-}
-
-export interface DhcpServer {
-  readonly counts: Readonly<DhcpCounts>;
-  /** Rejects with `unavailable` when an interface cannot be opened; then none is left open. */
-  start(): Promise<void>;
-  /**
-   * Other subnets and modes from the next packet on; answers under way are finished as they were decided. Sockets are opened and
-   * closed as needed. `atOnce` runs between the same two packets. Rejects with `unavailable` when one cannot be opened; then
-   * nothing has changed.
-   */
-  configure(site: DhcpSite, atOnce?: () => void): Promise<void>;
-  /** Stops listening and waits for the answers that are on their way. */
-  close(): Promise<void>;
-}
+import type { SecondLegLink, SecondLegPeer } from './second-leg.js';
+import type { DhcpLink } from './socket.js';
 
 export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const { boot, leases, log, identity } = options;
@@ -338,35 +283,4 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       await links.close();
     },
   };
-}
-
-/** One packet on its way to its answer. */
-interface Exchange {
-  readonly request: DhcpPacket;
-  readonly facts: DhcpFacts;
-  readonly context: DhcpContext;
-  readonly link: DhcpLink;
-  /** When it came, in milliseconds of `performance.now`. */
-  readonly began: number;
-}
-
-/**
- * iPXE waits 13 s for an IPv6 router where there is none, beside its DHCP and after it (docs/hardware.md). Its last answer from us is
- * the moment to say so; machines behind a relay are not on our wire.
- */
-function endsIpv6Wait({ facts, context, request }: Exchange, { message }: DhcpStep): boolean {
-  const { subnet } = context;
-  const last = subnet.mode === 'full' ? 'ack' : 'offer';
-  return subnet.ipv6Router === 'none' && facts.client === 'ipxe' && message === last && request.giaddr === UNSPECIFIED;
-}
-
-/** The first datagram of a turn comes from dgram, whatever its size. */
-function decode(bytes: Uint8Array): DhcpPacket {
-  if (bytes.length > LARGEST_MESSAGE) throw new WireError('datagram', 'is larger than any DHCP message');
-  return decodePacket(bytes);
-}
-
-/** How clients on this subnet reach us: our address in it, else the configured one. */
-function addressTowards(link: Pick<DhcpLink, 'addresses'>, subnet: Subnet, fallback: Ipv4): Ipv4 {
-  return link.addresses.find((address) => contains(subnet.cidr, address)) ?? fallback;
 }

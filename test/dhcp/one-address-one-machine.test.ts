@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createDhcpServer, type DhcpServer } from '../../server/dhcp/server.js';
+import type { DhcpServer } from '../../server/dhcp/contract.js';
+import { createDhcpServer } from '../../server/dhcp/server.js';
 import type { LinkEvents } from '../../server/dhcp/socket.js';
 import { formatIpv4, type Ipv4, parseRange } from '../../server/domain/ipv4.js';
 import type { Lease } from '../../server/domain/lease.js';

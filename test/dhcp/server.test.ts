@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ReplyPath } from '../../server/decide/reply-path.js';
+import type { DhcpServer } from '../../server/dhcp/contract.js';
 import type { SendFailed } from '../../server/dhcp/datagrams.js';
-import { createDhcpServer, type DhcpServer } from '../../server/dhcp/server.js';
+import { createDhcpServer } from '../../server/dhcp/server.js';
 import type { DhcpLink, LinkEvents } from '../../server/dhcp/socket.js';
 import { unavailable } from '../../server/domain/errors.js';
 import type { Ipv4 } from '../../server/domain/ipv4.js';

@@ -1,6 +1,7 @@
+import type { DhcpServer } from '../../server/dhcp/contract.js';
 import { openReplyListener } from '../../server/dhcp/reply-listener.js';
 import { openSecondLeg } from '../../server/dhcp/second-leg.js';
-import { createDhcpServer, type DhcpServer } from '../../server/dhcp/server.js';
+import { createDhcpServer } from '../../server/dhcp/server.js';
 import { openDhcpLink } from '../../server/dhcp/socket.js';
 import { WireWatch } from '../../server/dhcp/wire-watch.js';
 import type { NewEvent } from '../../server/domain/event.js';

@@ -1,6 +1,7 @@
 import type { BootOffer, BootSubnet, DhcpBoot, DhcpFacts, DhcpStep, Sender } from '../../server/boot/contract.js';
 import { chooseLoader } from '../../server/decide/loader.js';
-import { createDhcpServer, type DhcpServer } from '../../server/dhcp/server.js';
+import type { DhcpServer } from '../../server/dhcp/contract.js';
+import { createDhcpServer } from '../../server/dhcp/server.js';
 import { type OpenDhcpLink, openDhcpLink } from '../../server/dhcp/socket.js';
 import { parseCidr, parseIpv4, parseRange } from '../../server/domain/ipv4.js';
 import type { Machine } from '../../server/domain/machine.js';
