@@ -487,6 +487,8 @@ describe('files', () => {
     const config = loadConfig({ file: `${packageRoot}/anybios.example.yaml` });
     expect(config.dataDir).toBe(`${packageRoot}/data`);
     expect(config.dhcp.subnets[0]?.domain).toBe('lab.example.org');
+    // Whoever copies it has no such folder yet.
+    expect(config.filesDir).toBeUndefined();
   });
 
   it('the example shows every key', () => {

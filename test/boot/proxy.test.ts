@@ -38,11 +38,11 @@ async function expectProxyBoot(number: number, status: LabMachine): Promise<read
   expect(events.filter(({ level }) => level === 'error')).toEqual([]);
   expect(lab.console(machine(number))).toMatch(/ip=dhcp/);
   expect([...(await lab.leases()).keys()]).toEqual([]);
-  const opened = Date.parse(status.boot?.openedAt ?? '');
+  const opened = status.boot?.openedAt ?? 0;
   const script = events.find(({ kind }) => kind === 'http.script');
   expect(script?.data).toMatchObject({ nonce: true });
   const stages = Object.entries(status.boot?.stages ?? {}).map(
-    ([stage, at]) => `${stage} ${((Date.parse(at) - opened) / 1000).toFixed(1)}`,
+    ([stage, at]) => `${stage} ${((at - opened) / 1000).toFixed(1)}`,
   );
   console.log(`figures proxy ${status.boot?.firmware}, style ${status.proxyStyle ?? 'none'}: ${stages.join(', ')}`);
   return events.map(({ kind, message }) => `${kind} ${message}`);

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { eventSchema, machineSchema } from '../../server/cli/api-schema.js';
 import { ApiClient } from '../../server/cli/client.js';
 import { listAll } from '../../server/cli/paging.js';
 import { chooseAccelerator } from '../../server/lab/accelerator.js';
@@ -13,61 +14,18 @@ import { addressOf, labConfig, labMachines } from '../../server/lab/site.js';
 import { lastLines } from '../../server/lab/tail.js';
 import { compiledEntry } from '../../server/paths.js';
 
-const machineSchema = z.object({
-  name: z.string(),
-  known: z.boolean(),
-  status: z.string(),
-  role: z.string().optional(),
-  standsFor: z.string().optional(),
-  standby: z.string().optional(),
-  place: z
-    .object({
-      role: z.string(),
-      holder: z.string(),
-      why: z.string().optional(),
-      leaseSeconds: z.number(),
-      spares: z.array(z.object({ name: z.string(), unfit: z.string().optional() })),
-    })
-    .optional(),
-  currentAddress: z.string().optional(),
+/** What the commands read, and what only tests look at. */
+const labMachineSchema = machineSchema.extend({
   secureBoot: z.string().optional(),
   proxyStyle: z.string().optional(),
   proxyStyleProven: z.boolean().optional(),
   arch: z.number().optional(),
   inventory: z.record(z.string(), z.string()).optional(),
-  boot: z
-    .object({
-      session: z.string(),
-      stage: z.string(),
-      outcome: z.string(),
-      firmware: z.string(),
-      openedAt: z.string(),
-      stages: z.record(z.string(), z.string()),
-      progress: z.object({ file: z.string(), bytes: z.number(), total: z.number() }).optional(),
-      diagnosis: z.object({ name: z.string(), message: z.string() }).optional(),
-    })
-    .optional(),
-  systems: z.array(
-    z.object({ name: z.string(), state: z.string(), restarts: z.number(), message: z.string().optional() }),
-  ),
-  desired: z.object({ role: z.string(), profile: z.string(), systems: z.array(z.string()) }).optional(),
-  drift: z.array(z.object({ what: z.string(), system: z.string().optional(), reason: z.string(), ends: z.string() })),
-  changing: z.boolean(),
 });
-export type LabMachine = z.output<typeof machineSchema>;
+export type LabMachine = z.output<typeof labMachineSchema>;
 
-const eventSchema = z.object({
-  sequence: z.number(),
-  kind: z.string(),
-  source: z.string(),
-  level: z.string(),
-  session: z.string().optional(),
-  machine: z.string().optional(),
-  mac: z.string().optional(),
-  message: z.string(),
-  data: z.record(z.string(), z.unknown()),
-});
-export type LabEvent = z.output<typeof eventSchema>;
+const labEventSchema = eventSchema.extend({ data: z.record(z.string(), z.unknown()) });
+export type LabEvent = z.output<typeof labEventSchema>;
 
 const leaseSchema = z.object({ address: z.string(), mac: z.string(), state: z.string() });
 
@@ -146,7 +104,7 @@ export class BootLab {
   }
 
   async status(name: string): Promise<LabMachine> {
-    return machineSchema.parse(await this.api.get(`/machines/${encodeURIComponent(name)}`));
+    return labMachineSchema.parse(await this.api.get(`/machines/${encodeURIComponent(name)}`));
   }
 
   /** Asks for the machine until `fits`; a failed boot, an ended QEMU or the time limit throws with the console's last lines. */
@@ -191,7 +149,7 @@ export class BootLab {
   }
 
   async events(query: Readonly<Record<string, string>> = {}): Promise<readonly LabEvent[]> {
-    return (await listAll(this.api, '/events', eventSchema, { query })).rows;
+    return (await listAll(this.api, '/events', labEventSchema, { query })).rows;
   }
 
   /** Active leases as the API shows them: address and MAC. */
