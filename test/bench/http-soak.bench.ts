@@ -1,11 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { packageRoot } from '../../server/paths.js';
 import { exchange, headerFlood, hold, RANGES, SMUGGLING, slowReaders } from '../support/http-abuse.js';
+import { serveIn } from '../support/serve-in.js';
 
 // Hostile clients for ten minutes (SOAK_MINUTES): after the first third the memory of the server does not grow, and others are served.
 
@@ -13,14 +11,6 @@ const MINUTES = Number(process.env.SOAK_MINUTES ?? '10');
 const IDLE = Number(process.env.SOAK_IDLE ?? '10000');
 /** What may come and go within a round: buffers of the rounds before that were not yet collected. */
 const SLACK = 40;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 /** MiB of resident memory. */
 function memoryOf(pid: number): number {
@@ -37,23 +27,8 @@ test(
   `HTTP under abuse for ${MINUTES} minutes`,
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ht-soak-'));
-    const port = await freePort();
-    writeFileSync(
-      join(folder, 'anybios.yaml'),
-      `dataDir: ${folder}/data\nlisten: { address: 127.0.0.1, http: ${port}, tftp: ${await freePort()} }\ndhcp: { mode: off }\n`,
-    );
-    const server: ChildProcess = spawn(
-      'node',
-      [`${packageRoot}/dist/cli/anybios.js`, 'serve', '--config', join(folder, 'anybios.yaml')],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    let said = '';
-    server.stdout?.on('data', (chunk: Buffer) => {
-      if (!said.includes('anybios is ready')) said += chunk.toString();
-    });
+    const { port, pid, end } = await serveIn(folder);
     try {
-      await expect.poll(() => said, { timeout: 30_000 }).toContain('anybios is ready');
-      const pid = server.pid ?? 0;
       const children = childrenOf(pid);
       const digests = readdirSync(join(folder, 'data/images/sha256')).filter((name) => /^[0-9a-f]{64}$/.test(name));
       const sizes = digests.map((name) => readFileSync(join(folder, 'data/images/sha256', name)).length);
@@ -86,9 +61,7 @@ test(
         expect(highest(last, which)).toBeLessThanOrEqual(highest(third, which) * 1.1 + SLACK);
       expect(childrenOf(pid)).toEqual(children);
     } finally {
-      const gone = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-      server.kill('SIGTERM');
-      await gone;
+      await end();
       rmSync(folder, { recursive: true });
     }
   },

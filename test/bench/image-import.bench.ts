@@ -1,10 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { packageRoot } from '../../server/paths.js';
+import { test } from 'vitest';
+import { program, serveIn } from '../support/serve-in.js';
 import { seededBytes } from '../support/tftp-random.js';
 
 // What the import of a large image costs: time, memory of each process, and what others notice. Beside what cannot be saved: sha256sum
@@ -12,14 +11,6 @@ import { seededBytes } from '../support/tftp-random.js';
 
 const MEGABYTES = Number(process.env.IMPORT_MB ?? '2000');
 const PIECE = 10_000_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 const statusOf = (pid: number, name: string): number =>
   Math.round(
@@ -42,8 +33,6 @@ const seconds = (work: () => void): number => {
 
 test(`the import of ${MEGABYTES} MB`, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'im-bench-'));
-  const port = await freePort();
-  const config = join(folder, 'anybios.yaml');
   const file = join(folder, 'image');
   const handle = openSync(file, 'w');
   const piece = Buffer.from(seededBytes(1, PIECE));
@@ -52,19 +41,8 @@ test(`the import of ${MEGABYTES} MB`, async () => {
     writeSync(handle, piece);
   }
   closeSync(handle);
-  writeFileSync(
-    config,
-    `dataDir: ${folder}/data\nlisten: { address: 127.0.0.1, http: ${port}, tftp: ${await freePort()} }\ndhcp: { mode: off }\n`,
-  );
-  const anybios = `${packageRoot}/dist/cli/anybios.js`;
-  const server = spawn('node', [anybios, 'serve', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let said = '';
-  server.stdout?.on('data', (chunk: Buffer) => {
-    if (!said.includes('anybios is ready')) said += chunk.toString();
-  });
+  const { config, port, pid, end } = await serveIn(folder);
   try {
-    await expect.poll(() => said, { timeout: 30_000 }).toContain('anybios is ready');
-    const pid = server.pid ?? 0;
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
     const processes = [pid, ...children];
     /** Milliseconds of a request to the main process, again and again until `until` has settled. */
@@ -99,7 +77,7 @@ test(`the import of ${MEGABYTES} MB`, async () => {
       const before = processes.map(cpuOf);
       const begun = performance.now();
       const run = new Promise<void>((resolve, reject) => {
-        const child = spawn('node', [anybios, ...args, '--config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+        const child = spawn('node', [program, ...args, '--config', config], { stdio: ['ignore', 'ignore', 'inherit'] });
         child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${name}: exit ${code}`))));
       });
       const times = await answers(run);
@@ -113,9 +91,7 @@ test(`the import of ${MEGABYTES} MB`, async () => {
       );
     }
   } finally {
-    const gone = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-    server.kill('SIGTERM');
-    await gone;
+    await end();
     rmSync(folder, { recursive: true });
   }
 }, 600_000);
