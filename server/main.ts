@@ -9,6 +9,7 @@ import { type Config, serverAddress } from './config.js';
 import { keysToRestartFor } from './config-changes.js';
 import { Jobs } from './control/jobs.js';
 import { SshClient } from './control/ssh-session.js';
+import { moveChanges } from './decide/move.js';
 import { DhcpMetrics } from './dhcp/dhcp-metrics.js';
 import { PacketGuard } from './dhcp/packet-guard.js';
 import { PoolWatch } from './dhcp/pool-watch.js';
@@ -20,6 +21,7 @@ import type { ServerIdentity, Subnet } from './domain/site.js';
 import { agentRoutes } from './http/agent.js';
 import { createApp } from './http/app.js';
 import { bootRoutes, otherNames } from './http/boot-routes.js';
+import { DesiredWriter } from './http/desired-writer.js';
 import { redirectImages } from './images/redirect-images.js';
 import { type Closers, closeAll } from './main/closers.js';
 import { listenHttp } from './main/listen-http.js';
@@ -81,6 +83,16 @@ async function start(
   const { store, state, leases, images, damage, tokens, controlKey, boot: core } = opened;
 
   const newId = randomIds();
+  const writer = new DesiredWriter({
+    state,
+    store,
+    boot: core.views,
+    get subnets() {
+      return current.dhcp.subnets;
+    },
+    templateFault,
+    bootUrl: identity.url,
+  });
   const jobs = new Jobs({
     store,
     state,
@@ -96,6 +108,9 @@ async function start(
       core.standby
         .switchedOff(machine)
         .catch((error: unknown) => log.error({ error, machine }, 'that a machine was switched off could not be saved'));
+    },
+    moveRole: async (plan, by) => {
+      await writer.change(by, (desired) => moveChanges(plan, desired));
     },
     log: log.child({ part: 'control' }),
   });
@@ -119,6 +134,7 @@ async function start(
     images,
     damageChanged: () => damage.refresh(),
     jobs,
+    writer,
     newId,
     leases: () => leases.all(),
     releaseLease: (address) => leases.release(address, Math.floor(clock() / 1000)),

@@ -67,6 +67,7 @@ export function candidatesFor({ state, place, holder, isReady }: CandidatesInput
   function unfitness(name: string): string | undefined {
     const machine = state.machines.get(name);
     if (machine === undefined) return 'is no machine';
+    if (state.isMoving(name)) return 'is part of a move';
     if (machine.standsFor !== undefined) return `has the role of ${machine.standsFor.name}`;
     if (machine.role !== undefined) return `has role ${machine.role}`;
     return undefined;

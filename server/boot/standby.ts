@@ -330,6 +330,8 @@ export class Standby {
     const found: { place: string; until: number }[] = [];
     for (const { name, role } of state.written.values()) {
       const holding = state.holdings.get(name);
+      // It goes to another machine with its data: a job cares for that.
+      if (state.moving.has(name)) continue;
       if (holding === undefined && (role === undefined || state.roles.get(role)?.spares === undefined)) continue;
       const tenure = this.#tenures.get(holding?.holder ?? name);
       if (tenure !== undefined && leaseIsOver(tenure, now)) found.push({ place: name, until: tenure.heardAt });

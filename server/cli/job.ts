@@ -126,6 +126,15 @@ export function registerJob(program: Command, cli: Cli): void {
     ),
     [['the last lines, and what comes', 'job logs web -f -m node1']],
   );
+  withExamples(
+    withTargets(
+      job
+        .command('move')
+        .description('give the role of a machine to another, with what its systems have written on labelled disks')
+        .requiredOption('--to <machine>', 'a machine that stands by, or has a role without systems'),
+    ).action(async (options: TargetOptions & { to: string }) => run(cli, { kind: 'move', to: options.to }, options)),
+    [['from node1 to node2', 'job move -m node1 --to node2']],
+  );
   registerReading(job, cli);
 }
 

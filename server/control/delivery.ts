@@ -223,7 +223,7 @@ export class Delivery {
     const release = door === undefined ? undefined : await this.#slots.take(`words to ${machine}`);
     if (door === undefined || release === undefined) return;
     try {
-      const session = await this.#deps.ssh.open(door, { words, onOutput: () => undefined });
+      const session = await this.#deps.ssh.open(door, { words });
       session.endInput();
       await session.ended;
     } finally {

@@ -25,8 +25,8 @@ export function jobEvent(job: Job, source: 'api' | 'server', session: BootSessio
 }
 
 /** `restart web`, `exec uptime -p`: what it does, short. */
-function describeJob({ kind, system, command = [] }: Job): string {
-  return [kind, system, command.join(' ').replace(/\s+/g, ' ').slice(0, 80)]
+function describeJob({ kind, system, to, command = [] }: Job): string {
+  return [kind, system, to === undefined ? undefined : `to ${to}`, command.join(' ').replace(/\s+/g, ' ').slice(0, 80)]
     .filter((word) => word !== undefined && word !== '')
     .join(' ');
 }

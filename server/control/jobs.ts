@@ -1,5 +1,6 @@
 import type { JobWish } from '../decide/job-order.js';
-import { type JobEvent, lastsWithItsConnection, type MachineSigns, stepJob } from '../decide/job-step.js';
+import { isFinishing, type JobEvent, lastsWithItsConnection, type MachineSigns, stepJob } from '../decide/job-step.js';
+import type { MovePlan } from '../decide/move.js';
 import type { ControlDoor } from '../domain/control-door.js';
 import { conflict, notFound } from '../domain/errors.js';
 import type { NewEvent } from '../domain/event.js';
@@ -9,13 +10,14 @@ import type { State } from '../state/state.js';
 import { Delivery } from './delivery.js';
 import { jobEvent } from './job-event.js';
 import { KEPT_OUTPUT, keptText, type OutputReader } from './job-output.js';
+import { Moves } from './moves.js';
 import { type OpenJob, OpenJobs, openJob } from './open-job.js';
 import type { SshClient } from './ssh-session.js';
 import { type Submission, Submissions } from './submissions.js';
 
 export interface JobsDeps {
   readonly store: Pick<Store, 'saveJobs' | 'jobs' | 'job'>;
-  readonly state: Pick<State, 'machines' | 'observed' | 'sessions' | 'systems'>;
+  readonly state: State;
   readonly record: (event: Omit<NewEvent, 'at'>) => void;
   /** Undefined: this server has no key to enter machines with. */
   readonly ssh: SshClient | undefined;
@@ -26,6 +28,8 @@ export interface JobsDeps {
   readonly expirySeconds: number;
   /** A machine was switched off by a job that was sent in this boot of it. */
   readonly switchedOff: (machine: string, session: string | undefined) => void;
+  /** Gives a role to another machine in the desired state. Throws `conflict` when that is not as planned any more. */
+  readonly moveRole: (plan: MovePlan, by: string) => Promise<void>;
   readonly log: { error(data: object, message: string): void };
   /** At once; default 32. */
   readonly connections?: number;
@@ -42,6 +46,7 @@ export class Jobs {
   readonly #deps: JobsDeps;
   readonly #open = new OpenJobs();
   readonly #delivery: Delivery | undefined;
+  readonly #moves: Moves;
   readonly #submissions: Submissions;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -60,8 +65,14 @@ export class Jobs {
         done: (machine) => this.#dispatch(machine),
       });
     }
+    this.#moves = new Moves({
+      ...deps,
+      step: (open, event) => this.#step(open, event),
+      done: (machine) => this.#dispatch(machine),
+    });
     this.#submissions = new Submissions({
       ...deps,
+      refuseMove: (order) => void this.#moves.plan(order),
       open: this.#open,
       isPossible: () => this.#delivery !== undefined && !this.#closed,
       doorOf: (machine) => this.#doorOf(machine),
@@ -86,6 +97,7 @@ export class Jobs {
     for (const open of this.#open.all())
       if (lastsWithItsConnection(open.job))
         await this.#step(open, { kind: 'lost', at: clock(), reason: 'the server was restarted' });
+    for (const open of this.#open.all()) if (open.job.kind === 'move') await this.#moves.resume(open);
     this.#timer = setInterval(() => this.look(), LOOK_MS);
     this.look();
   }
@@ -94,7 +106,9 @@ export class Jobs {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    const moves = this.#moves.close();
     await this.#delivery?.close();
+    await moves;
     for (const open of this.#open.all()) open.output.end();
     await this.#submissions.idle();
   }
@@ -139,6 +153,7 @@ export class Jobs {
       throw conflict(`job ${id} has ended: ${job.state}`);
     }
     const { job } = open;
+    if (isFinishing(job)) throw conflict(`job ${id}: all has come, the role changes hands now`);
     await this.#step(open, { kind: 'cancelled', at: this.#deps.clock(), by });
     if (job.state === 'sent' && job.kind === 'exec') void this.#delivery?.cancelOnMachine(job);
     open.connection?.close();
@@ -204,7 +219,8 @@ export class Jobs {
 
   #dispatch(machine: string): void {
     if (this.#closed) return;
-    for (const open of this.#open.ready(machine)) this.#delivery?.offer(open);
+    for (const open of this.#open.ready(machine))
+      (open.job.kind === 'move' ? this.#moves : this.#delivery)?.offer(open);
   }
 
   /** Memory first, so that two steps at once are decided one after the other; resolves when it is on disk. */

@@ -22,7 +22,7 @@ export interface OpenJob {
   terminal: Terminal | undefined;
   /** Somebody takes care of its connection now. */
   busy: boolean;
-  connection: SshSession | undefined;
+  connection: Pick<SshSession, 'write' | 'close'> | undefined;
   /** Tries in a row that reached nobody or got no result. */
   failures: number;
   triedAt: number;

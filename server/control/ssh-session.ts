@@ -1,9 +1,10 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import type { ControlDoor } from '../domain/control-door.js';
 import { knownHostsLine, sshArguments } from './ssh-command.js';
 
@@ -24,6 +25,11 @@ export interface SshSession {
   /** Stops and starts the reading of output: somebody does not take it. */
   pause(): void;
   resume(): void;
+  /**
+   * Its input, when all that was written has left this process: the output of another session goes there directly (`into`), and then
+   * it is that one's alone.
+   */
+  giveInput(): Promise<Writable>;
   /** Ends it now. */
   close(): void;
   readonly ended: Promise<SshEnd>;
@@ -34,7 +40,12 @@ export interface SshOptions {
   /** Written at once; the input stays open unless `endInput`. */
   readonly input?: string;
   readonly tty?: { readonly term: string };
-  readonly onOutput: (chunk: Buffer) => void;
+  /** Absent with `into`. */
+  readonly onOutput?: (chunk: Buffer) => void;
+  /** Of another session: what this one writes is its input, from process to process, and never in the memory of this one. */
+  readonly into?: Writable;
+  /** A line `anybios:KEY=VALUE`, as it comes. */
+  readonly onTold?: (key: string, value: string) => void;
   /** The machine let us in: what was asked for may run from now on. */
   readonly onEntered?: () => void;
 }
@@ -79,9 +90,14 @@ export class SshClient {
         HOME: '/nonexistent',
         TERM: options.tty?.term ?? 'dumb',
       },
-      stdio: 'pipe',
+      stdio: ['pipe', options.into ?? 'pipe', 'pipe'],
     });
-    const session = sessionOf(child, options);
+    // The child has its own copy; while there is one here the other session's input would not end.
+    options.into?.destroy();
+    const { stdin, stdout, stderr } = child;
+    // Both are pipes: this is for the types.
+    if (stdin === null || stderr === null) throw new Error('ssh has no pipes');
+    const session = sessionOf(child, { stdin, stdout, stderr }, options);
     this.#running.add(session);
     void session.ended.then(async () => {
       this.#running.delete(session);
@@ -105,27 +121,32 @@ function ignoreMissing(error: unknown): void {
   if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }
 
-function sessionOf(child: ChildProcessWithoutNullStreams, options: SshOptions): SshSession {
+/** `stdout`: null when another session's input is in its place. */
+type Pipes = { readonly stdin: Writable; readonly stdout: Readable | null; readonly stderr: Readable };
+
+function sessionOf(child: ChildProcess, { stdin, stdout, stderr }: Pipes, options: SshOptions): SshSession {
   const told = new Map<string, string>();
   let entered = false;
   let reason = '';
   let rest = '';
   const line = (text: string): void => {
     const [, key, value = ''] = /^anybios:([a-z-]{1,32})=(.*)$/.exec(text) ?? [];
-    if (key !== undefined) told.set(key, value);
-    else if (text.startsWith('Authenticated to ')) {
+    if (key !== undefined) {
+      told.set(key, value);
+      options.onTold?.(key, value);
+    } else if (text.startsWith('Authenticated to ')) {
       entered = true;
       options.onEntered?.();
     } else if (text !== '' && !/^(Transferred: |Bytes per second: )/.test(text)) reason = text;
   };
-  child.stdout.on('data', (chunk: Buffer) => options.onOutput(chunk));
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  stdout?.on('data', (chunk: Buffer) => options.onOutput?.(chunk));
+  stderr.setEncoding('utf8').on('data', (chunk: string) => {
     const lines = (rest + chunk).split(/\r?\n/);
     rest = (lines.pop() ?? '').slice(-SAID_LIMIT);
     for (const text of lines) line(text);
   });
   // A connection that broke: the end of the child tells why.
-  child.stdin.on('error', () => undefined);
+  stdin.on('error', () => undefined);
   const ended = new Promise<SshEnd>((resolve) => {
     child.once('error', (error) => {
       reason = error.message;
@@ -140,16 +161,17 @@ function sessionOf(child: ChildProcessWithoutNullStreams, options: SshOptions): 
       });
     });
   });
-  if (options.input !== undefined) child.stdin.write(options.input);
+  if (options.input !== undefined) stdin.write(options.input);
   return {
-    write: (data) => child.stdin.write(data),
-    endInput: () => void child.stdin.end(),
-    pause: () => void child.stdout.pause(),
-    resume: () => void child.stdout.resume(),
+    write: (data) => stdin.write(data),
+    endInput: () => void stdin.end(),
+    giveInput: () => new Promise((resolve) => stdin.write('', () => resolve(stdin))),
+    pause: () => void stdout?.pause(),
+    resume: () => void stdout?.resume(),
     close: () => {
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
-      child.stdout.resume();
+      stdout?.resume();
       void ended.then(() => clearTimeout(timer));
     },
     ended,

@@ -2,7 +2,7 @@ import { type JobWish, jobOrder, sameOrder } from '../decide/job-order.js';
 import { lastsWithItsConnection } from '../decide/job-step.js';
 import type { ControlDoor } from '../domain/control-door.js';
 import { conflict, invalid, unavailable } from '../domain/errors.js';
-import type { Job } from '../domain/job.js';
+import type { Job, JobOrder } from '../domain/job.js';
 import type { Store } from '../domain/ports.js';
 import { type OpenJob, type OpenJobs, openJob, type Terminal } from './open-job.js';
 
@@ -18,6 +18,8 @@ export interface SubmissionsDeps {
   readonly doorOf: (machine: string) => ControlDoor | undefined;
   /** Whether a system of this name is defined, or was reported by this machine (one that is to go may still be stopped). */
   readonly isSystem: (machine: string, system: string) => boolean;
+  /** Throws with the reason why a job of kind `move` is impossible now. */
+  readonly refuseMove: (order: JobOrder) => void;
   /** They are on disk and open. */
   readonly added: (fresh: readonly OpenJob[]) => void;
 }
@@ -101,6 +103,7 @@ export class Submissions {
     if (!this.#deps.isPossible())
       throw unavailable('this server has no key to enter its machines', { remedy: 'apt-get install openssh-client' });
     this.#refuseLasting(fresh);
+    for (const { job } of fresh) if (job.kind === 'move') this.#deps.refuseMove(job);
     await store.saveJobs(fresh.map(({ job }) => job));
     for (const open of fresh) openJobs.add(open);
     this.#deps.added(fresh);

@@ -23,6 +23,7 @@ const KINDS: Readonly<
   exec: { needs: ['command'], may: ['system'], seconds: 3600 },
   reboot: { needs: [], may: [], seconds: 900 },
   poweroff: { needs: [], may: [], seconds: 300 },
+  move: { needs: ['to'], may: [], seconds: 86_400 },
   logs: { needs: [], may: ['system', 'lines', 'follow'], seconds: 86_400 },
   console: { needs: [], may: ['system'], seconds: 86_400 },
 };
@@ -37,7 +38,7 @@ const SYSTEM = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 export function jobOrder(machine: string, wish: JobWish): JobOrder {
   const { kind } = wish;
   const { needs, may, seconds } = KINDS[kind];
-  const fields: readonly Field[] = ['system', 'command', 'memoryBytes', 'cpus', 'lines', 'follow'];
+  const fields: readonly Field[] = ['system', 'command', 'memoryBytes', 'cpus', 'lines', 'follow', 'to'];
   for (const field of fields) {
     const there = wish[field] !== undefined;
     if (needs.includes(field) && !there) throw invalid(`${kind} needs ${field}`, { field });
@@ -67,7 +68,7 @@ function checkCommand(command: readonly string[] | undefined): void {
 
 /** Whether two orders are the same: an id stands for one. */
 export function sameOrder(a: JobOrder, b: JobOrder): boolean {
-  const core = ({ machine, kind, system, command, memoryBytes, cpus, lines, follow }: JobOrder): string =>
-    JSON.stringify([machine, kind, system, command, memoryBytes, cpus, lines, follow]);
+  const core = ({ machine, kind, system, command, memoryBytes, cpus, lines, follow, to }: JobOrder): string =>
+    JSON.stringify([machine, kind, system, command, memoryBytes, cpus, lines, follow, to]);
   return core(a) === core(b);
 }

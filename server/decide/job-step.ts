@@ -1,4 +1,4 @@
-import type { Job, JobState } from '../domain/job.js';
+import type { Job, JobState, MoveProgress } from '../domain/job.js';
 
 /** What a machine said at the end of a job (docs/control.md, "The protocol inside SSH"). */
 export interface JobResult {
@@ -22,6 +22,7 @@ export type JobEvent = { readonly at: number } & (
   | { readonly kind: 'cancelled'; readonly by: string }
   /** Nothing of it can be gone on with: its machine was removed, its listener is gone, the server was restarted under it. */
   | { readonly kind: 'lost'; readonly reason: string }
+  | { readonly kind: 'moving'; readonly move: MoveProgress }
   | { readonly kind: 'looked'; readonly seen: MachineSigns }
 );
 
@@ -59,21 +60,27 @@ export function stepJob(job: Job, event: JobEvent): Job {
         : { ...job, message: event.reason };
     case 'answered':
       return answered(job, event.result, event.at);
+    case 'moving':
+      return { ...job, move: event.move };
     case 'cancelled':
+      if (isFinishing(job)) return job;
       return ended(
         job,
         'failed',
         event.at,
-        job.state === 'queued'
+        job.state === 'queued' || job.kind === 'move'
           ? `cancelled by ${event.by}`
           : `cancelled by ${event.by} after it was sent: it may have had an effect`,
       );
     case 'lost':
       return ended(job, 'failed', event.at, event.reason);
     case 'looked':
-      return looked(job, event.seen, event.at);
+      return isFinishing(job) ? job : looked(job, event.seen, event.at);
   }
 }
+
+/** A move whose data has all come: the role changes hands, which nothing breaks off. */
+export const isFinishing = ({ move }: Pick<Job, 'move'>): boolean => move?.phase === 'placing';
 
 /** Nothing of it is kept on the machine. */
 export const lastsWithItsConnection = ({ kind }: Pick<Job, 'kind'>): boolean => kind === 'logs' || kind === 'console';
@@ -104,7 +111,9 @@ function looked(job: Job, { bootOpenedAt, claimed, heartbeatAt }: MachineSigns, 
       job,
       'failed',
       at,
-      'the machine was booted again before it answered: whether the job ran is not known',
+      job.kind === 'move'
+        ? 'the machine was booted again: nothing has moved'
+        : 'the machine was booted again before it answered: whether the job ran is not known',
     );
   if (job.state === 'queued' && job.session === undefined && at >= job.expiresAt)
     return ended(job, 'timed-out', at, `expired: ${job.message ?? 'the machine could not be reached'}`);
@@ -119,6 +128,7 @@ function looked(job: Job, { bootOpenedAt, claimed, heartbeatAt }: MachineSigns, 
 const GRACE_SECONDS = 60;
 
 function overdue(job: Job): string {
+  if (job.kind === 'move') return `not done in ${job.timeoutSeconds} s: nothing has moved`;
   if (job.acceptedAt === undefined) return `no result in ${job.timeoutSeconds} s: whether the job ran is not known`;
   return job.kind === 'reboot' ? 'the machine went down and did not boot again' : 'the machine still answers';
 }

@@ -11,6 +11,7 @@ export const JOB_KINDS = [
   'exec',
   'reboot',
   'poweroff',
+  'move',
   'logs',
   'console',
 ] as const;
@@ -35,6 +36,8 @@ export interface JobOrder {
   /** `logs`: how many of the last lines, and whether to wait for more. */
   readonly lines?: number;
   readonly follow?: boolean;
+  /** `move`: the machine that gets the role, with what its systems have written. */
+  readonly to?: string;
   /** From being sent to a result. */
   readonly timeoutSeconds: number;
 }
@@ -66,6 +69,22 @@ export interface Job extends JobOrder {
   readonly outputBytes?: number;
   /** Not all of the output was kept. */
   readonly truncated?: boolean;
+  /** `move`: how far it is; absent before it begins. */
+  readonly move?: MoveProgress;
+}
+
+/** `placing`: all has come; from there on it is finished, not broken off. */
+export const MOVE_PHASES = ['checking', 'stopping', 'copying', 'placing'] as const;
+
+export interface MoveProgress {
+  readonly phase: (typeof MOVE_PHASES)[number];
+  /** The role that goes to the other machine. */
+  readonly role: string;
+  /** The system whose storage is copied now. */
+  readonly system?: string;
+  /** Copied, of all that is to be copied, in bytes of the stream. */
+  readonly bytes: number;
+  readonly totalBytes: number;
 }
 
 export const isOpen = ({ state }: Pick<Job, 'state'>): boolean => state === 'queued' || state === 'sent';

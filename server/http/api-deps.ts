@@ -13,6 +13,7 @@ import type { Mac } from '../domain/mac.js';
 import type { Store } from '../domain/ports.js';
 import type { Subnet } from '../domain/site.js';
 import type { State } from '../state/state.js';
+import type { DesiredWriter } from './desired-writer.js';
 import type { Tokens } from './tokens.js';
 
 /** Events as they become durable: every listener gets each one once, in sequence order, after the store has it. */
@@ -106,6 +107,8 @@ export interface ApiDeps {
   /** What was heard about the network; absent = nothing listens. */
   readonly heard?: () => Iterable<HeardFact>;
   readonly jobs: Jobs;
+  /** The one way by which the desired state changes. */
+  readonly writer: DesiredWriter;
   /** Ids that nobody has yet. */
   readonly newId: () => string;
   readonly tokens: Tokens;

@@ -2,7 +2,6 @@ import express, { type Express, type RequestHandler } from 'express';
 import type { ApiDeps } from './api-deps.js';
 import { requireToken } from './auth.js';
 import { desiredRoutes } from './desired-routes.js';
-import { DesiredWriter } from './desired-writer.js';
 import { errorHandler, noSuchRoute } from './errors.js';
 import { eventRoutes } from './event-routes.js';
 import { healthRoutes } from './health.js';
@@ -23,7 +22,7 @@ import { safeHeaders, webPage } from './web-page.js';
 
 /** Every route of the API, in the order in which they are tried. */
 function apiRoutes(deps: ApiDeps): Route[] {
-  const writer = new DesiredWriter(deps);
+  const { writer } = deps;
   return [
     ...machineRoutes(deps),
     ...machineChangeRoutes(deps, writer),

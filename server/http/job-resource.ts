@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { JOB_KINDS, JOB_STATES, type Job } from '../domain/job.js';
+import { JOB_KINDS, JOB_STATES, type Job, MOVE_PHASES } from '../domain/job.js';
 import { iso } from './iso.js';
 
 const time = z.iso.datetime();
@@ -17,6 +17,7 @@ export const jobSchema = z
     cpus: z.union([z.number(), z.literal('none')]).optional(),
     lines: z.number().optional(),
     follow: z.boolean().optional(),
+    to: z.string().optional().meta({ description: 'move: the machine that gets the role.' }),
     timeoutSeconds: z.number(),
     by: z.string().meta({ description: 'Who asked: the name of the token.' }),
     state: z.enum(JOB_STATES),
@@ -29,6 +30,16 @@ export const jobSchema = z
     endedAt: time.optional(),
     outputBytes: z.number().optional().meta({ description: 'How much it wrote.' }),
     truncated: z.boolean().optional().meta({ description: 'Not all of the output is kept.' }),
+    move: z
+      .object({
+        phase: z.enum(MOVE_PHASES),
+        role: z.string(),
+        system: z.string().optional().meta({ description: 'The one whose storage is copied.' }),
+        bytes: z.number().meta({ description: 'Copied, of totalBytes.' }),
+        totalBytes: z.number(),
+      })
+      .optional()
+      .meta({ description: 'move: how far it is.' }),
   })
   .meta({ id: 'Job' });
 

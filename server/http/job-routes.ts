@@ -31,6 +31,9 @@ const wishShape = {
   cpus: limit(4096).optional(),
   lines: z.number().int().min(0).max(99_999).optional(),
   follow: z.boolean().optional(),
+  to: z.string().max(200).optional().meta({
+    description: 'move: the machine that gets the role, with what its systems have written on labelled disks.',
+  }),
   timeoutSeconds: z.number().int().min(1).max(86_400).optional(),
   expirySeconds: z
     .number()
@@ -102,6 +105,8 @@ export function jobRoutes(deps: Pick<ApiDeps, 'jobs' | 'state' | 'boot' | 'closi
           ...(labels === undefined ? {} : { labels }),
           ...(all === undefined ? {} : { all }),
         });
+        if (wish.kind === 'move' && selected.length > 1)
+          throw invalid(`a move is of one machine, and ${selected.length} were chosen`, { field: 'machines' });
         const batch = id ?? newId();
         const items = await jobs.submitMany(
           selected.map(({ name }) => name),

@@ -10,13 +10,15 @@ export interface StandingInput {
   readonly placeOf: (holder: string) => string | undefined;
   /** The first role, by name, that this machine is a spare of. */
   readonly spareOf: (machine: Machine) => string | undefined;
+  /** Its role is on its way to another machine at this moment: it runs nothing. */
+  readonly isLeaving: (name: string) => boolean;
 }
 
 /**
  * What a machine is now: as the site file says, unless its role is held by a spare, or it holds another's. The site file is the
  * operator's and stays as it is written; whatever boots and runs machines sees this.
  */
-export function standing(machine: Machine, { written, holdings, placeOf, spareOf }: StandingInput): Machine {
+export function standing(machine: Machine, { written, holdings, placeOf, spareOf, isLeaving }: StandingInput): Machine {
   const own = holdings.get(machine.name);
   const away = own !== undefined && (own.holder !== machine.name || own.handing !== undefined);
   const { role, address, ...bare } = machine;
@@ -28,6 +30,7 @@ export function standing(machine: Machine, { written, holdings, placeOf, spareOf
     const its = { name, labels, ...(itsAddress === undefined ? {} : { address: itsAddress }) };
     return { ...bare, ...ownAddress(away ? undefined : address), role: place.role, standsFor: its };
   }
+  if (isLeaving(machine.name) && role !== undefined) return { ...bare, ...ownAddress(address), standby: role };
   if (away) return role === undefined ? bare : { ...bare, standby: role };
   const spare = role === undefined ? spareOf(machine) : undefined;
   return spare === undefined ? machine : { ...machine, standby: spare };

@@ -35,6 +35,8 @@ export class State {
   /** Who holds the role of a machine, if not simply the machine; by that machine. */
   readonly holdings = new Map<string, Holding>();
   readonly #placeOf = new Map<string, string>();
+  /** Machines between which a role moves at this moment: from a key to its value (control/moves.ts). */
+  readonly moving = new Map<string, string>();
   /** Files of images that failed their verification: nobody is given them (images/damage-watch.ts). */
   readonly #damaged = new Set<Digest>();
   readonly #byMac = new Map<Mac, Machine>();
@@ -152,6 +154,20 @@ export class State {
     this.#bySystemAddress = systemAddresses(this);
   }
 
+  /** From now on `from` runs nothing, and nothing else comes to `to`; `to` undefined: that is over. In memory only. */
+  setMoving(from: string, to: string | undefined): void {
+    this.#revision += 1;
+    if (to === undefined) this.moving.delete(from);
+    else this.moving.set(from, to);
+    this.#stand([from]);
+    this.#bySystemAddress = systemAddresses(this);
+  }
+
+  /** Whether a role is on its way from or to this machine. */
+  isMoving(name: string): boolean {
+    return this.moving.has(name) || [...this.moving.values()].includes(name);
+  }
+
   /** The place that this machine holds: its own, another's, or none. */
   placeOf(holder: string): string | undefined {
     return this.#placeOf.get(holder) ?? (this.holdings.has(holder) ? undefined : this.written.get(holder)?.name);
@@ -238,6 +254,7 @@ export class State {
       holdings: this.holdings,
       placeOf: (holder) => this.#placeOf.get(holder),
       spareOf: (spare) => this.#spareOf(spare),
+      isLeaving: (name) => this.moving.has(name),
     });
     this.machines.set(machine.name, machine);
     if (machine.address === undefined) this.#unaddressed++;

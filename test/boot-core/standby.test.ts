@@ -299,6 +299,74 @@ describe('off', () => {
 });
 
 describe('the site file', () => {
+  describe('off by a job', () => {
+    test('the role goes to the spare at once: nobody waits for a lease of a machine that is off', async () => {
+      await start();
+      const { claim: one } = await boot(mac);
+      const { claim: nine } = await boot(spareMac);
+      expect(await seconds(one, 'held')).toBe('120');
+      await beat(nine, 'none');
+      await core.standby.check();
+      expect(holder()).toBe('node1');
+      await core.standby.switchedOff('node1');
+      await core.standby.check();
+      expect(holder()).toBe('node9');
+      expect(core.state.holdings.get('node1')?.why).toBe('node1 is switched off');
+      expect(await seconds(nine, 'none')).toBe('120');
+      // It was not off after all: it is told to run nothing, and stops what it runs.
+      expect(await seconds(one, 'held')).toBe('0');
+    });
+
+    test('is known after a restart of the server, and forgotten when the machine is heard', async () => {
+      await start();
+      const { claim: one } = await boot(mac);
+      await beat(one, 'held');
+      await core.standby.switchedOff('node1');
+      expect((await core.store.load()).roleLeases).toEqual([expect.objectContaining({ machine: 'node1', off: true })]);
+      await beat(one, 'held');
+      expect((await core.store.load()).roleLeases).toEqual([expect.objectContaining({ machine: 'node1', off: false })]);
+      expect(await core.kinds()).toContain('machine.not-off');
+    });
+  });
+
+  describe('while a job moves the role with its data', () => {
+    test('its machine runs nothing, no spare takes it, and all is as before when that is over', async () => {
+      await start();
+      const { claim: one } = await boot(mac);
+      const { claim: nine } = await boot(spareMac);
+      const { claim: eight } = await boot(otherMac);
+      expect(await seconds(one, 'held')).toBe('120');
+      core.state.setMoving('node1', 'node9');
+      expect(namesOf(one)).toEqual([]);
+      expect(await seconds(one, 'held')).toBe('0');
+      expect(core.state.machines.get('node1')).toEqual({
+        name: 'node1',
+        macs: [mac],
+        address: parseIpv4('10.77.0.11'),
+        labels: { rack: 'r1' },
+        standby: 'web',
+      });
+      expect(namesOf(nine)).toEqual([]);
+      // Its lease is over, and it is not heard: the copy is what counts.
+      await pass(2 * SPAN);
+      await beat(nine, 'none');
+      await beat(eight, 'none');
+      await core.standby.check();
+      expect(holder()).toBe('node1');
+      expect(core.standby.view('node1')?.spares).toEqual([
+        { name: 'node9', unfit: 'is part of a move' },
+        { name: 'node8' },
+      ]);
+      await expect(core.views.handOver('node1', 'node8', 'me')).rejects.toThrow('node1 holds no role');
+      await beat(one, 'none');
+      core.state.setMoving('node1', undefined);
+      await core.standby.check();
+      expect(holder()).toBe('node1');
+      expect(namesOf(one)).toEqual(['web', 'db']);
+      expect(await seconds(one, 'none')).toBe('120');
+    });
+  });
+
   test('a machine that stands in is not given another role, nor removed, unless its place goes too', async () => {
     await start();
     const { claim: one } = await boot(mac);

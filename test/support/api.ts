@@ -2,6 +2,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { markDamaged } from '../../server/boot/image-events.js';
 import { Jobs } from '../../server/control/jobs.js';
 import type { SshClient } from '../../server/control/ssh-session.js';
+import { moveChanges } from '../../server/decide/move.js';
 import type { HeardFact } from '../../server/domain/heard-fact.js';
 import { parseCidr, parseRange } from '../../server/domain/ipv4.js';
 import type { Lease } from '../../server/domain/lease.js';
@@ -10,6 +11,7 @@ import type { Subnet } from '../../server/domain/site.js';
 import type { ApiDeps, ImageFiles } from '../../server/http/api-deps.js';
 import { createApp } from '../../server/http/app.js';
 import { nameBehind } from '../../server/http/auth.js';
+import { DesiredWriter } from '../../server/http/desired-writer.js';
 import { listening } from '../../server/http/listen.js';
 import { Tokens } from '../../server/http/tokens.js';
 import { DamageWatch } from '../../server/images/damage-watch.js';
@@ -69,6 +71,14 @@ export async function startApi(
   const keeper = await startKeeper(options.imagesDir, tokens, core, log);
   let ids = 0;
   const newId = (): string => `job-${++ids}`;
+  const writer = new DesiredWriter({
+    state: core.state,
+    store,
+    boot: core.views,
+    subnets: testSubnets,
+    templateFault: () => undefined,
+    bootUrl: 'http://10.77.0.1:8080',
+  });
   const jobs = new Jobs({
     store,
     state: core.state,
@@ -78,6 +88,9 @@ export async function startApi(
     newId,
     expirySeconds: 3600,
     switchedOff: (machine, session) => core.doors.switchedOff(machine, session),
+    moveRole: async (plan, by) => {
+      await writer.change(by, (desired) => moveChanges(plan, desired));
+    },
     log: { error: (_data, message) => errors.push(message) },
   });
   const deps: ApiDeps = {
@@ -108,6 +121,7 @@ export async function startApi(
     },
     heard: () => heard,
     jobs,
+    writer,
     newId,
     tokens,
     subnets: testSubnets,

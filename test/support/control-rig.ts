@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { Jobs } from '../../server/control/jobs.js';
 import { type ControlKey, ensureControlKey } from '../../server/control/server-key.js';
 import { SshClient } from '../../server/control/ssh-session.js';
+import { moveChanges } from '../../server/decide/move.js';
 import type { ControlDoor } from '../../server/domain/control-door.js';
 import { isOpen, type Job } from '../../server/domain/job.js';
 import { type Mac, parseMac } from '../../server/domain/mac.js';
 import type { Machine } from '../../server/domain/machine.js';
+import { DesiredWriter } from '../../server/http/desired-writer.js';
 import { startCore, type TestCore } from './boot-core.js';
 
 /** The real jobs over the real store and the real ssh, with made-up machines; the clock is the real one. */
@@ -35,6 +37,15 @@ export async function startRig(machines: readonly Machine[], expirySeconds = 360
   const core = await startCore({ machines, now: Date.now() });
   const key = await ensureControlKey(folder);
   let ids = 0;
+  const { state, store } = core;
+  const writer = new DesiredWriter({
+    state,
+    store,
+    boot: core.views,
+    subnets: [],
+    templateFault: () => undefined,
+    bootUrl: 'http://10.77.0.1:8080',
+  });
   const make = (ssh: SshClient): Jobs =>
     new Jobs({
       store: core.store,
@@ -45,6 +56,9 @@ export async function startRig(machines: readonly Machine[], expirySeconds = 360
       newId: () => `made-${++ids}`,
       expirySeconds,
       switchedOff: (machine, session) => core.doors.switchedOff(machine, session),
+      moveRole: async (plan, by) => {
+        await writer.change(by, (desired) => moveChanges(plan, desired));
+      },
       log: { error: (data, message) => console.error(message, data) },
     });
   let ssh = new SshClient(key.path);

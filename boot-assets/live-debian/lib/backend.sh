@@ -1,6 +1,6 @@
 # shellcheck shell=dash
 # What control does on this live OS (docs/control.md): systems are units of systemd. Every function leaves its failure in `reason`.
-for library in cgroup enter unit; do
+for library in cgroup enter unit storage move; do
 	# shellcheck source=/dev/null
 	. "${anybios_lib:-/lib/anybios}/$library.sh"
 done
