@@ -1,4 +1,6 @@
 import type { Candidate } from '../decide/holder.js';
+import { HEARTBEAT_SECONDS } from '../decide/machine-status.js';
+import { leaseHeartbeatSeconds } from '../decide/role-lease.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Machine } from '../domain/machine.js';
 import type { Subnet } from '../domain/site.js';
@@ -87,4 +89,9 @@ export function candidatesFor({ state, place, holder, isReady }: CandidatesInput
     }
     return undefined;
   }
+}
+
+/** How often a machine with a lease of so many seconds is heard; undefined = without one. */
+export function heartbeatSecondsOf(leaseSeconds: number | undefined): number {
+  return leaseSeconds === undefined ? HEARTBEAT_SECONDS : leaseHeartbeatSeconds(leaseSeconds, HEARTBEAT_SECONDS);
 }
