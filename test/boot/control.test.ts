@@ -157,6 +157,24 @@ describe('desired against observed, without a reboot and without a job', () => {
     await settled('its own role again');
   });
 
+  test('eight more chroots of one template take at most 3 MiB each, their processes included', async () => {
+    const copies = Array.from({ length: 8 }, (_, index) => `copy${index + 1}`);
+    const more = copies.map(
+      (name) => `  - { name: ${name}, kind: chroot, image: base, command: [/bin/sleep, "100000"] }\n`,
+    );
+    const before = await jobs.availableKiB();
+    await lab.apply(
+      SITE.replace('roles:\n', `${more.join('')}roles:\n`).replace('[web, db]', `[web, db, ${copies.join(', ')}]`),
+    );
+    const status = await settled('eight more');
+    expect(status.systems.filter(({ name, state }) => copies.includes(name) && state === 'running')).toHaveLength(8);
+    const each = (before - (await jobs.availableKiB())) / 8;
+    console.log(`memory for each further chroot on micro: ${each.toFixed(0)} KiB`);
+    expect(each).toBeLessThan(3 * 1024);
+    await lab.apply(SITE);
+    await settled('its two systems again');
+  });
+
   test('what needs a reboot says so and changes nothing', async () => {
     const dry = await lab.apply(
       SITE.replace('mode: resident, systems: [web, db]', 'mode: single, systems: [web]'),
@@ -202,9 +220,14 @@ describe('the command line on a terminal', () => {
     const terminal = cli('machine', 'console', 'n1', 'web');
     await terminal.until('its prompt', /# /);
     await terminal.line('cat /srv/index.html; ps | wc -l', /web\r+\n\s*\d\r+\n/);
+    await terminal.line('echo a""sleep; exec sleep 1000', /asleep\r+\n/);
     terminal.type('\x1d');
     await terminal.until('its end', /the console is closed/);
     expect(await terminal.ended()).toBe(0);
+    // With the connection what ran there ends, and the machine's note of it.
+    const left = async () =>
+      (await jobs.done(exec('sh', '-c', 'ls /run/anybios/consoles; ps | grep "[s]leep 1000$" || true'))).output;
+    await expect.poll(left, { timeout: 60_000, interval: 500 }).toBe('');
   });
 
   test('job: what a command writes, its status, what became of it', async () => {

@@ -15,7 +15,7 @@ type Wish = Readonly<Record<string, unknown>>;
 
 export const exec = (...command: readonly string[]) => ({ kind: 'exec', command });
 
-/** Jobs for a machine of a lab, through the REST API. */
+/** Jobs for one machine of a lab, through the REST API. */
 export class LabJobs {
   readonly #lab: BootLab;
   readonly #machine: string;
@@ -34,8 +34,8 @@ export class LabJobs {
     return jobSchema.parse(await this.#lab.api.get(`/jobs/${id}`));
   }
 
-  /** Until it has ended, over restarts of the server. */
-  async ended(id: string, seconds = 60): Promise<LabJob> {
+  /** Until it has ended, over restarts of the server. `seconds`: of one that hangs; a busy machine is no reason to fail. */
+  async ended(id: string, seconds = 240): Promise<LabJob> {
     const end = Date.now() + seconds * 1000;
     for (;;) {
       const job = await this.show(id).catch((error: unknown) => {
@@ -52,5 +52,11 @@ export class LabJobs {
     const job = await this.ended(await this.ask(wish));
     expect(job, JSON.stringify(job)).toMatchObject({ state: 'done' });
     return job;
+  }
+
+  /** KiB that programs of the machine could still take, without what is only remembered of files. */
+  async availableKiB(): Promise<number> {
+    const command = "sync; echo 3 >/proc/sys/vm/drop_caches; awk '/^MemAvailable/ { print $2 }' /proc/meminfo";
+    return Number((await this.done(exec('sh', '-c', command))).output);
   }
 }
