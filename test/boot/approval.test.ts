@@ -3,7 +3,10 @@ import type { VirtualMachine } from '../../server/lab/firmware.js';
 import { addressOf } from '../../server/lab/site.js';
 import { BootLab } from '../support/lab-boot.js';
 
-/* A site with `unknownMachines: discover`: nobody has written down a machine yet. And a role that gives the machine away. */
+/*
+ * A site with `unknownMachines: discover`: nobody has written down a machine yet. And roles that give the machine away: by themselves,
+ * when their menu's time is over, or because somebody chose so at the machine.
+ */
 
 const SITE = `
 systems:
@@ -19,9 +22,11 @@ systems:
     files: { /srv/www/index.html: "alone on {{machine.name}}\\n" }
 roles:
   - { name: web, profile: micro, mode: resident, systems: [web] }
-  - { name: alone, profile: micro, mode: single, systems: [alone] }
+  - { name: alone, profile: micro, mode: single, systems: [alone], params: { menu: "2" } }
+  - { name: choice, profile: live, mode: resident, systems: [web, alone], params: { menu: "120" } }
 machines:
   - { name: n2, macs: ["52:54:00:77:00:02"], address: ${addressOf(2)}, role: alone }
+  - { name: n3, macs: ["52:54:00:77:00:03"], address: ${addressOf(3)}, role: choice }
 `;
 
 let lab: BootLab;
@@ -36,11 +41,30 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 
-test('in single mode the machine is handed to its one system, which answers', async () => {
+test('in single mode the machine is handed to its one system, which answers; its menu had waited for nobody', async () => {
   const status = await lab.up(single);
+  expect(lab.console(single)).toContain('anybios: n2, alone');
   expect(status).toMatchObject({ status: 'unmanaged', systems: [{ name: 'alone', state: 'handed-over' }] });
   await expect.poll(() => lab.web(2), { timeout: 30_000 }).toBe('alone on n2\n');
   await lab.powerOff(single);
+});
+
+test('at the boot menu one system of a resident role is given the whole machine', async () => {
+  const machine = lab.powerOn(3, 'bios');
+  await lab.until(
+    machine,
+    'the menu',
+    ({ boot }) => boot !== undefined && lab.console(machine).includes('alone alone'),
+    {
+      seconds: 120,
+    },
+  );
+  // Third entry: all systems, web alone, alone alone. `down` is ESC [ B.
+  await lab.type(machine, '\x1b[B\x1b[B', /stage 1, kernel/, 120);
+  const status = await lab.up(machine);
+  expect(status).toMatchObject({ status: 'unmanaged', systems: [{ name: 'alone', state: 'handed-over' }] });
+  await expect.poll(() => lab.web(3), { timeout: 30_000 }).toBe('alone on n3\n');
+  await lab.powerOff(machine);
 });
 
 test('an unknown machine shows what it is, waits, is approved, reboots and becomes its role', async () => {

@@ -85,10 +85,12 @@ describe('a system as its machine starts it', () => {
       system({ ...vm, name: 't', kernel: 'new', network: { bridge: 'boot', mac, address } }),
     ]);
     expect(dhcp?.kernel?.vmlinuz).toEqual(file('kernel.vmlinuz'));
-    expect(dhcp?.append).toBe('console=ttyS0 panic=1 no_timer_check ip=dhcp BOOTIF=01-02-00-00-00-00-07 anybios.vm=s');
+    expect(dhcp?.append).toBe(
+      'console=ttyS0 panic=1 no_timer_check cryptomgr.notests ip=dhcp BOOTIF=01-02-00-00-00-00-07 anybios.vm=s',
+    );
     expect(fixed?.kernel?.modules).toEqual(file('new.modules'));
     expect(fixed?.append).toBe(
-      'console=ttyS0 panic=1 no_timer_check ip=10.77.0.50::10.77.0.1:255.255.255.0:t::off:10.77.0.2 BOOTIF=01-02-00-00-00-00-07 anybios.vm=t',
+      'console=ttyS0 panic=1 no_timer_check cryptomgr.notests ip=10.77.0.50::10.77.0.1:255.255.255.0:t::off:10.77.0.2 BOOTIF=01-02-00-00-00-00-07 anybios.vm=t',
     );
   });
 

@@ -87,14 +87,14 @@ export class BootLab {
   }
 
   /** Machine number `number` of this lab, switched on. */
-  powerOn(number: number, firmware: Firmware, extra: readonly string[] = []): VirtualMachine {
-    const machine = this.machine(number, firmware);
+  powerOn(number: number, firmware: Firmware, extra: readonly string[] = [], memoryMiB?: number): VirtualMachine {
+    const machine = this.machine(number, firmware, memoryMiB);
     this.lab.startMachine(machine, extra);
     return machine;
   }
 
-  machine(number: number, firmware: Firmware): VirtualMachine {
-    const machine = labMachines(number, [firmware], this.lab.folder.machines)[number - 1];
+  machine(number: number, firmware: Firmware, memoryMiB?: number): VirtualMachine {
+    const machine = labMachines(number, [firmware], this.lab.folder.machines, memoryMiB)[number - 1];
     if (machine === undefined) throw new Error(`no machine ${number}`);
     return machine;
   }

@@ -73,7 +73,7 @@ network_files() {
 127.0.1.1 $(hostname)"
 }
 
-# keep_lease_in_root: an address by DHCP must be renewed after the hand-over, and stage 1 is gone then: its files are
+# keep_lease_in_root NAME: an address by DHCP must be renewed after the hand-over, and stage 1 is gone then: its files are
 # deleted by switch_root, so a udhcpc of ours could not call its script any more. The template's own udhcpc is started inside
 # the new root while that is still a folder of ours: processes keep their root over switch_root, and PID 1 adopts it.
 # Its script must leave the address alone until it has a lease (the `base` template's does).
@@ -82,11 +82,12 @@ keep_lease_in_root() {
 	for program in /sbin/udhcpc /usr/sbin/udhcpc /bin/udhcpc /usr/bin/udhcpc; do
 		if [ -L "/newroot$program" ] || [ -x "/newroot$program" ]; then
 			[ -r "/newroot$script" ] || break
+			is_mounted /newroot/proc || mount --rbind /proc /newroot/proc
 			chroot /newroot "$program" -b -i "$nic" -r "$(kv_get "$anybios_run/network" address)" -x "hostname:$(hostname)" \
 				-p /run/udhcpc.pid -s "$script" </dev/null >/dev/null 2>&1 && return 0
 		fi
 	done
-	say "the system $(kv_get "$claim_file" system) has no udhcpc: its address is not renewed unless its command does it"
+	say "the system $1 has no udhcpc: its address is not renewed unless its command does it"
 }
 
 # hand_over_single: the one system gets the machine.
@@ -98,10 +99,7 @@ hand_over_single() {
 		return 1
 	}
 	break_here systems
-	if [ "$(kv_get "$anybios_run/network" method)" = dhcp ]; then
-		mount --rbind /proc /newroot/proc
-		keep_lease_in_root
-	fi
+	if [ "$(kv_get "$anybios_run/network" method)" = dhcp ]; then keep_lease_in_root "$name"; fi
 	report_surely systems handed-over system "$name" state handed-over || say "the server was not told: $http_error"
 	say "handing the machine over to system $name: $(kv_all "$anybios_run/system" arg | tr '\n' ' ')"
 	become_command "$anybios_run/system"

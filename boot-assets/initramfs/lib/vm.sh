@@ -84,5 +84,6 @@ vm_boot() {
 	hostname "$(kv_get "$anybios_run/network" hostname "$(getarg anybios.vm)")"
 	say "network: $nic has $(kv_get "$anybios_run/network" address)"
 	vm_root || fail rootfs "$reason"
+	if [ "$(kv_get "$anybios_run/network" method)" = dhcp ]; then keep_lease_in_root "$(getarg anybios.vm)"; fi
 	become_command "$anybios_run/own/definition" || fail rootfs "$reason"
 }

@@ -49,6 +49,11 @@ system_stop() {
 		[ "$(system_state "$1")" = stopped ] || set_state "$1" stopped
 		return 0
 	}
+	if [ "$(kv_get "$anybios_run/systems/$1/definition" kind)" = vm ]; then
+		# Its unit knows how a VM ends, and when that takes too long.
+		systemctl stop "$unit"
+		return
+	fi
 	systemctl kill --kill-who=all --signal=SIGTERM "$unit" 2>/dev/null || true # it ends by itself just now
 	systemctl stop --no-block "$unit"
 	end=$(($(uptime_s) + $2))
@@ -58,7 +63,9 @@ system_stop() {
 		*) return 0 ;;
 		esac
 	done
-	systemctl kill --kill-who=all --signal=SIGKILL "$unit" 2>/dev/null || true # it ended meanwhile
+	# `ended`, which tells the server, is a process of the unit too.
+	[ "$(systemctl show --property=SubState --value "$unit")" = stop-post ] ||
+		systemctl kill --kill-who=all --signal=SIGKILL "$unit" 2>/dev/null || true # it ended meanwhile
 	systemctl stop "$unit"
 }
 

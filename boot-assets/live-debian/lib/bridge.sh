@@ -62,6 +62,7 @@ net_tap() {
 	link=$(link_name t "$2")
 	put "$folder/link" "$link"
 	if [ -d "/sys/class/net/$link" ]; then return 0; fi
+	modprobe -q tun || true # built in, or the next line says why not
 	{ ip tuntap add "$link" mode tap && ip link set "$link" master "$3" up; } 2>"$anybios_run/netns.errors" || {
 		reason="network: $(head -n 1 "$anybios_run/netns.errors")"
 		return 1

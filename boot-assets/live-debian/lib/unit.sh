@@ -38,6 +38,12 @@ unit_restart() {
 	esac
 }
 
+# unit_ends DEFINITION NAME: a VM with an operating system of its own is asked to shut down; QEMU's end would be a power cut to it. Where
+# the command of the definition is process 1, nobody would hear that.
+unit_ends() {
+	if [ "$(kv_get "$1" kind)" = vm ] && [ -z "$(kv_get "$1" append)" ]; then echo "ExecStop=/lib/anybios/shut-down $2"; fi
+}
+
 # unit_companion NAME SUFFIX PROGRAM...: a unit that lives as long as the system does.
 unit_companion() {
 	local name=$1 suffix=$2
@@ -83,6 +89,7 @@ unit_write() {
 		ExecStartPre=/lib/anybios/before $name
 		ExecStart=/lib/anybios/launch $name
 		ExecStartPost=/lib/anybios/started $name
+		$(unit_ends "$definition" "$name")
 		ExecStopPost=/lib/anybios/ended $name
 		Restart=$(unit_restart "$definition")
 		RestartSec=100ms

@@ -2,10 +2,31 @@
 # Systems of kind vm: QEMU. From a template: the shared kernel and initrd outside, disks that are found by their serial, no BIOS menu.
 # From a disk image: its own boot loader. With neither: the network, as a machine of the server.
 
-# vm_accelerator: KVM only where the processor says that it can: /dev/kvm alone proves nothing. A machine that is emulated itself says
-# so too, and would emulate the processor's virtualization: software emulation is the surer way there.
+# vm_accelerator: `kvm` only where the processor says that it can: /dev/kvm alone proves nothing. `nested` on a machine that is emulated
+# itself: it may show the processor's virtualization and emulate that too, which is slower than software emulation.
 vm_accelerator() {
-	if [ -c /dev/kvm ] && [ "$(systemd-detect-virt --vm)" != qemu ] && grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then echo kvm; else echo tcg; fi
+	if [ "$(systemd-detect-virt --vm)" = qemu ]; then
+		echo nested
+	elif [ -c /dev/kvm ] && grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo; then
+		echo kvm
+	else
+		echo tcg
+	fi
+}
+
+# vm_computer: sets `computer`, words for QEMU, and `bus`, the end of the names of virtio devices.
+vm_computer() {
+	bus=pci
+	case $(vm_accelerator)$(kv_get "$definition" append) in
+	kvm*) computer='-machine pc,accel=kvm,graphics=off -cpu host' ;;
+	nested?*)
+		# A hundred times slower than the processor below: the ticks of a clock that goes on meanwhile would take all of it, so time
+		# goes with the instructions (8 ns for each). Without firmware and PCI there is less to emulate.
+		computer='-machine microvm,accel=tcg -cpu qemu64 -icount shift=3'
+		bus=device
+		;;
+	*) computer='-machine pc,accel=tcg,graphics=off -cpu max' ;;
+	esac
 }
 
 # vm_storage: sets `disk_path`: where what the VM writes lies; empty for a VM that keeps nothing. FILE is its name there.
@@ -93,19 +114,19 @@ vm_own() {
 # vm_launch NAME: QEMU in the foreground. Its serial port is a socket for `console`, and a log. -no-reboot: the end of the guest, a
 # reboot of it too, is the end of the system, and its restart policy decides.
 vm_launch() {
-	local name=$1 mac serial format access file cpus accelerator
+	local name=$1 mac serial format access file cpus computer bus
 	mac=$(kv_get "$definition" mac)
-	accelerator=$(vm_accelerator)
 	cpus=$(kv_get "$definition" cpus 1)
 	case $cpus in
 	*.*) cpus=$((${cpus%.*} + 1)) ;;
 	esac
-	set -- -nodefaults -no-user-config -name "$name" -machine "pc,accel=$accelerator,graphics=off" \
-		-cpu "$(if [ "$accelerator" = kvm ]; then echo host; else echo max; fi)" \
+	vm_computer
+	# shellcheck disable=SC2086 # words
+	set -- -nodefaults -no-user-config -name "$name" $computer \
 		-m "$(($(kv_get "$definition" memory-bytes) / 1048576))" -smp "$cpus" -display none -no-reboot \
 		-chardev "socket,id=console,path=$folder/console,server=on,wait=off,logfile=$folder/console.log,logappend=on" -serial chardev:console \
-		-qmp "unix:$folder/qmp,server=on,wait=off" -device virtio-rng-pci \
-		-netdev "tap,id=net,ifname=$(cat "$folder/link"),script=no,downscript=no" -device "virtio-net-pci,netdev=net,mac=$mac"
+		-qmp "unix:$folder/qmp,server=on,wait=off" -device "virtio-rng-$bus" \
+		-netdev "tap,id=net,ifname=$(cat "$folder/link"),script=no,downscript=no" -device "virtio-net-$bus,netdev=net,mac=$mac"
 	if [ -n "$(kv_get "$definition" append)" ]; then
 		set -- "$@" -kernel "$anybios_run/images/$(kv_get "$definition" vmlinuz-sha256).img" \
 			-initrd "$anybios_run/images/$(kv_get "$definition" initrd-sha256).img" -append "$(kv_get "$definition" append)"
@@ -115,9 +136,14 @@ vm_launch() {
 	if [ -e "$folder/disks" ]; then
 		while read -r serial format access file; do
 			set -- "$@" -drive "file=$file,format=$format,if=none,id=$serial$(if [ "$access" = ro ]; then echo ,readonly=on; fi)" \
-				-device "virtio-blk-pci,drive=$serial,serial=$serial"
+				-device "virtio-blk-$bus,drive=$serial,serial=$serial"
 		done <"$folder/disks"
 	fi
 	: >"$folder/entered"
 	exec qemu-system-x86_64 "$@"
+}
+
+# vm_shut_down: asks the guest to end by itself; its power button. QMP: docs/interop/qmp-spec.txt of QEMU.
+vm_shut_down() {
+	printf '%s\n' '{"execute":"qmp_capabilities"}' '{"execute":"system_powerdown"}' | timeout 5 socat -t 1 - "UNIX-CONNECT:$folder/qmp" >/dev/null 2>&1
 }
