@@ -46,5 +46,6 @@ export async function ash(
 }
 
 function libraryPath(name: string): string {
-  return name.startsWith('live/') ? `live/lib/${name.slice(5)}.sh` : `initramfs/lib/${name}.sh`;
+  const [, folder = 'initramfs', file = name] = /^(live|live-debian)\/(.*)$/.exec(name) ?? [];
+  return `${folder}/lib/${file}.sh`;
 }

@@ -139,12 +139,13 @@ export class BootLab {
   }
 
   /** Until it is what it shall be: nothing differs, nothing is on its way. */
-  asDesired(machine: VirtualMachine, what: string): Promise<LabMachine> {
+  asDesired(machine: VirtualMachine, what: string, seconds = 240): Promise<LabMachine> {
     return this.until(
       machine,
       what,
       ({ drift, changing, status, systems }) =>
         status === 'up' && drift.length === 0 && !changing && systems.every(({ state }) => state === 'running'),
+      { seconds },
     );
   }
 

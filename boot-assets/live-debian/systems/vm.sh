@@ -139,6 +139,7 @@ vm_launch() {
 				-device "virtio-blk-$bus,drive=$serial,serial=$serial"
 		done <"$folder/disks"
 	fi
+	printf '\nanybios: system %s starts\n' "$name" >>"$folder/console.log"
 	: >"$folder/entered"
 	exec qemu-system-x86_64 "$@"
 }

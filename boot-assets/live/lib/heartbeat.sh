@@ -32,16 +32,20 @@ heartbeat_body() {
 	[ ! -r "$anybios_run/left-out" ] || while read -r name; do kv left-out "$name"; done <"$anybios_run/left-out"
 }
 
-# overview: on the consoles when it changed, not more often than every 5 s: who and where this machine is, and how its systems are.
+# overview: on the consoles when it changed, not more often than every 5 s: who and where this machine is, and how its systems are. Asked
+# every second: without a process of its own as long as nothing has changed.
 overview() {
-	local name text
-	text="$(kv_get "$claim_file" machine) $(read_line "/sys/class/net/$(kv_get "$anybios_run/network" nic)/address") $(kv_get "$anybios_run/network" address)"
-	[ -n "$systems" ] || text="$text | no systems"
-	for name in $systems; do text="$text | $name $(read_line "$anybios_run/systems/$name/state" starting)"; done
+	local name state text=''
+	[ -n "$systems" ] || text=' | no systems'
+	for name in $systems; do
+		state=''
+		[ ! -r "$anybios_run/systems/$name/state" ] || IFS= read -r state <"$anybios_run/systems/$name/state" || true # it ends at its last byte
+		text="$text | $name ${state:-starting}"
+	done
 	if [ "$text" = "$shown" ] || [ "$(uptime_s)" -lt "$show_next" ]; then return 0; fi
 	shown=$text
 	show_next=$(($(uptime_s) + 5))
-	say "$text"
+	say "$(kv_get "$claim_file" machine) $(read_line "/sys/class/net/$(kv_get "$anybios_run/network" nic)/address") $(kv_get "$anybios_run/network" address)$text"
 }
 
 # heartbeat: `missed` counts answers in a row that did not come.
