@@ -7,6 +7,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 export const LONGEST_FIRST = [
   'live.test.ts',
+  'vm.test.ts',
+  'move.test.ts',
   'faults.test.ts',
   'control.test.ts',
   'proxy-secure-boot.test.ts',
