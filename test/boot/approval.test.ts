@@ -62,7 +62,13 @@ test('at the boot menu one system of a resident role is given the whole machine'
   // Third entry: all systems, web alone, alone alone. `down` is ESC [ B.
   await lab.type(machine, '\x1b[B\x1b[B', /stage 1, kernel/, 120);
   const status = await lab.up(machine);
-  expect(status).toMatchObject({ status: 'unmanaged', systems: [{ name: 'alone', state: 'handed-over' }] });
+  expect(status).toMatchObject({
+    status: 'unmanaged',
+    systems: [
+      { name: 'web', state: 'stopped' },
+      { name: 'alone', state: 'handed-over' },
+    ],
+  });
   await expect.poll(() => lab.web(3), { timeout: 30_000 }).toBe('alone on n3\n');
   await lab.powerOff(machine);
 });
