@@ -212,6 +212,8 @@ describe('chroots and containers', { timeout: 900_000 }, () => {
 test('what a system keeps on a labelled disk survives a reboot; the disk was formatted because it was empty and declared', async () => {
   expect(await get(`${addressOf(1)}:81/starts`)).toBe('started\n');
   const { boot } = await lab.status('n1');
+  // The others would only take their time once more.
+  await lab.apply(changed(['keeper']));
   await jobs.ask({ kind: 'reboot' });
   await lab.until(n1, 'its next boot', (s) => s.boot?.session !== boot?.session && s.boot?.outcome === 'succeeded', {
     seconds: 1800,
