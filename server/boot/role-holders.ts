@@ -20,7 +20,7 @@ export interface RoleHoldersDeps {
   readonly log: BootLog;
   /** Epoch ms, for people only. */
   readonly clock: () => number;
-  /** Ms that never jump (CLOCK_MONOTONIC). */
+  /** Ms that never jump (CLOCK_MONOTONIC): all leases and silences are counted by it. */
   readonly monotonic: () => number;
   readonly tenures: RoleTenures;
 }

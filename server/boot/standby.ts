@@ -5,26 +5,13 @@ import type { Change, DesiredState } from '../domain/desired.js';
 import { conflict, invalid } from '../domain/errors.js';
 import { formatIpv4 } from '../domain/ipv4.js';
 import type { Machine } from '../domain/machine.js';
-import type { Store } from '../domain/ports.js';
 import { type Holding, isLeaseWord, type RoleLease } from '../domain/standby.js';
-import type { State } from '../state/state.js';
-import type { BootLog, EventLog } from './event-log.js';
 import { type AnswerLines, count, type Lines } from './machine-lines.js';
-import type { Planner } from './planner.js';
-import { RoleHolders } from './role-holders.js';
+import { RoleHolders, type RoleHoldersDeps } from './role-holders.js';
 import { RoleTenures } from './role-tenures.js';
 import { heartbeatSecondsOf, type Regime } from './standby-rules.js';
 
-export interface StandbyDeps {
-  readonly state: State;
-  readonly store: Pick<Store, 'saveStandby'>;
-  readonly events: EventLog;
-  readonly planner: Planner;
-  readonly log: BootLog;
-  /** Epoch ms, for people only. */
-  readonly clock: () => number;
-  /** Ms that never jump (CLOCK_MONOTONIC): all leases and silences are counted by it. */
-  readonly monotonic: () => number;
+export interface StandbyDeps extends Omit<RoleHoldersDeps, 'tenures'> {
   /** As loaded. */
   readonly roleLeases: readonly RoleLease[];
 }

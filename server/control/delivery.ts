@@ -4,7 +4,7 @@ import type { ControlDoor } from '../domain/control-door.js';
 import { isOpen, type Job } from '../domain/job.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { logsText, requestText, resultOf } from './job-request.js';
-import type { OpenJob } from './open-job.js';
+import { type OpenJob, takeCare } from './open-job.js';
 import type { SshClient, SshOptions, SshSession } from './ssh-session.js';
 
 export interface DeliveryDeps {
@@ -55,14 +55,14 @@ export class Delivery {
     if (open.job.session !== undefined && open.job.session !== door.session) return;
     const { clock } = this.#deps;
     if (clock() < open.nextTryAt && door.registeredAt < open.triedAt) return;
-    open.busy = true;
-    const run = this.#run(open).finally(() => {
-      open.busy = false;
-      open.connection = undefined;
-      this.#busy.delete(run);
-      if (!this.#closed) this.#deps.done(open.job.machine);
-    });
-    this.#busy.add(run);
+    takeCare(
+      open,
+      this.#busy,
+      () => this.#run(open),
+      () => {
+        if (!this.#closed) this.#deps.done(open.job.machine);
+      },
+    );
   }
 
   /** The command of a cancelled job is killed, if the machine can be asked. */

@@ -7,7 +7,7 @@ import { isOpen, type JobOrder, type MoveProgress } from '../domain/job.js';
 import type { State } from '../state/state.js';
 import { ConnectionSlots } from './connection-slots.js';
 import { type Ask, discardCopies, MoveSteps } from './move-steps.js';
-import type { OpenJob } from './open-job.js';
+import { type OpenJob, takeCare } from './open-job.js';
 import type { SshClient } from './ssh-session.js';
 
 export interface MovesDeps {
@@ -72,14 +72,14 @@ export class Moves {
   /** Begins with it when there is room; else it waits. */
   offer(open: OpenJob): void {
     if (this.#closed || open.busy || !isOpen(open.job)) return;
-    open.busy = true;
-    const run = this.#run(open).finally(() => {
-      open.busy = false;
-      open.connection = undefined;
-      this.#busy.delete(run);
-      if (!this.#closed) this.#deps.done(open.job.machine);
-    });
-    this.#busy.add(run);
+    takeCare(
+      open,
+      this.#busy,
+      () => this.#run(open),
+      () => {
+        if (!this.#closed) this.#deps.done(open.job.machine);
+      },
+    );
   }
 
   /** A server that starts finds it begun: the role has changed hands, or nothing has. The source runs its systems again by itself. */

@@ -46,6 +46,18 @@ export function openJob(job: Job, now: number, terminal?: Terminal): OpenJob {
   };
 }
 
+/** Takes care of a job until `run` is over; `busy` holds what a shutdown waits for. */
+export function takeCare(open: OpenJob, busy: Set<Promise<void>>, run: () => Promise<void>, over: () => void): void {
+  open.busy = true;
+  const running = run().finally(() => {
+    open.busy = false;
+    open.connection = undefined;
+    busy.delete(running);
+    over();
+  });
+  busy.add(running);
+}
+
 /** The open jobs of each machine in the order in which they were asked for. */
 export class OpenJobs {
   readonly #byId = new Map<string, OpenJob>();

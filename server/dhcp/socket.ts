@@ -132,9 +132,11 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
       arp.close();
       icmp.close();
       clearImmediate(leaving);
-      await datagrams?.close();
+      // First, so that nothing is handed to what is being closed.
+      const last = datagrams;
       datagrams = undefined;
       fd = -1;
+      await last?.close();
       sender.close();
       const closed = once(socket, 'close');
       socket.close();

@@ -180,11 +180,11 @@ const onNode2 = async (...command: readonly string[]): Promise<void> => {
   expect((await rig.ended(id)).job).toMatchObject({ state: 'done' });
 };
 /** Everything is as if nobody had asked: the source has gone on counting, and nothing lies on the target. */
-const untouched = async (): Promise<void> => {
+const untouched = async (leftOnTarget = /^$/): Promise<void> => {
   await counted(node1, 'node1', 3);
   expect(rolesNow()).toEqual(['store', 'empty']);
   expect(existsSync(folder(node2))).toBe(false);
-  expect(left(node2)).toEqual([]);
+  expect(left(node2).join()).toMatch(leftOnTarget);
   expect(node2.doings()).toEqual([]);
   const lines = journal(node1);
   expect(lines.map(([, number]) => number)).toEqual(lines.map((_, index) => index + 1));
@@ -340,9 +340,8 @@ describe('what breaks in the middle leaves the source as it was', () => {
     });
     await node2.server.start();
     await counted(node1, 'node1', 3);
-    // The part that is left was cleared by the machine itself when its stream ended.
-    await rig.until('its clearing', () => (left(node2).length === 0 ? true : undefined));
-    await untouched();
+    // A part may be left where nobody could be asked to clear it: the next move to that machine does (docs/control.md).
+    await untouched(/^(\.anybios-move\.[\w-]+\.db)?$/);
   });
 
   test('the source is gone', async () => {
