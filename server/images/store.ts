@@ -117,8 +117,9 @@ export async function createImageStore(dir: string): Promise<ImageStore> {
     remove(digest, { quietMs = 0 } = {}) {
       return oneByOne(async () => {
         const found = await stat(pathFor(digest)).catch(absent);
-        // The rename that brought it in changed the inode; nothing does it later.
-        const isFresh = found !== undefined && Date.now() - found.ctimeMs < quietMs;
+        // The rename that brought it in changed the inode; nothing does it later. That time may lie after Date.now(): whole
+        // milliseconds, and a clock can be set back.
+        const isFresh = found !== undefined && quietMs > 0 && Date.now() - found.ctimeMs < quietMs;
         if (isFresh) return false;
         for (const name of await readdir(files)) {
           if (name === digest || name.startsWith(`${digest}.`)) await rm(`${files}/${name}`, { force: true });

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Digest, parseDigest } from '../../server/domain/digest.js';
 import { createImageStore, type ImageStore } from '../../server/images/store.js';
 import { seededBytes } from '../support/tftp-random.js';
@@ -111,4 +111,15 @@ test('removing is final, and removing twice is fine', async () => {
   expect(await store.pathOf(digest)).toBeUndefined();
   expect(await store.size(digest)).toBeUndefined();
   expect(await store.verify(digest)).toBe('missing');
+});
+
+test('a clock that was set back keeps nobody from removing', async () => {
+  const { digest } = await store.import(Readable.from([Buffer.from('x')]));
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 60_000 });
+  try {
+    expect(await store.remove(digest, { quietMs: 1000 })).toBe(false);
+    expect(await store.remove(digest)).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
 });
