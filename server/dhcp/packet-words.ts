@@ -31,9 +31,14 @@ export function wordOf(request: DhcpPacket): string {
   return MESSAGE_TYPES[(request.options.get(53)?.[0] ?? 0) - 1] ?? 'other';
 }
 
+/** The transaction id as tcpdump writes it, without its 0x. */
+export function xidOf(request: DhcpPacket): string {
+  return request.xid.toString(16).padStart(8, '0');
+}
+
 /** What every event of a packet carries. */
 export function factsOfPacket(request: DhcpPacket): Record<string, Json> {
-  const facts: Record<string, Json> = { xid: request.xid.toString(16).padStart(8, '0'), secs: request.secs };
+  const facts: Record<string, Json> = { xid: xidOf(request), secs: request.secs };
   if (request.giaddr !== 0) facts.relay = formatIpv4(request.giaddr);
   return facts;
 }

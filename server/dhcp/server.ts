@@ -12,15 +12,15 @@ import { type DhcpPacket, encodePacket, replyLimit } from '../wire/dhcp/packet.j
 import { relayWord } from '../wire/dhcp/relay.js';
 import { WireError } from '../wire/wire-error.js';
 import { Scratch } from '../wire/writer.js';
-import { Announcement } from './announcement.js';
 import type { DhcpCounts, DhcpServer, DhcpServerOptions } from './contract.js';
 import { addressTowards, decode, type Exchange, endsIpv6Wait } from './exchange.js';
 import { DhcpLinks } from './links.js';
 import type { DhcpSite } from './links-needed.js';
 import { NewAddresses } from './new-addresses.js';
-import { describeClient, factsOfBuild, factsOfPacket, wordOf } from './packet-words.js';
+import { factsOfPacket, wordOf, xidOf } from './packet-words.js';
 import type { SecondLegLink, SecondLegPeer } from './second-leg.js';
 import type { DhcpLink } from './socket.js';
+import { Announcement, Answered } from './told-steps.js';
 
 export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const { boot, leases, log, identity } = options;
@@ -116,18 +116,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     const { request, facts, context, link, began } = exchange;
     const bytes = encodePacket(message, replyLimit(request), scratch);
     // Before it leaves: the machine's next request, by TFTP, can be here before this function has returned.
-    const data = Object.assign(factsOfPacket(request), factsOfBuild(facts), step.data);
-    const told: { -readonly [K in keyof DhcpStep]: DhcpStep[K] } = {
-      facts,
-      message: step.message,
-      text: `${describeClient(facts)}: ${step.text}`,
-      data,
-    };
-    if (step.address !== undefined) told.address = step.address;
-    if (step.mode !== undefined) told.mode = step.mode;
-    if (step.proxyStyle !== undefined) told.proxyStyle = step.proxyStyle;
-    if (step.diagnosis !== undefined) told.diagnosis = step.diagnosis;
-    boot.step(told, sender);
+    boot.step(new Answered(request, facts, step), sender);
     link.send(bytes, path, context.serverId, (error) => {
       counts.replied--;
       ignore(facts, request, error.message);
@@ -139,7 +128,10 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     options.metrics?.took(performance.now() - began);
     // One line for an exchange: its end.
     if (step.message === 'offer') return;
-    log.info({ machine: context.machine?.name, interface: link.name, xid: data.xid }, `${facts.mac}: ${step.text}`);
+    log.info(
+      { machine: context.machine?.name, interface: link.name, xid: xidOf(request) },
+      `${facts.mac}: ${step.text}`,
+    );
   }
 
   /** The boot goes on without it, only later. */
