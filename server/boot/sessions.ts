@@ -12,9 +12,9 @@ const STALL_CHECK_MS = 2000;
 
 type Steppable = Omit<BootSession, 'lastStepAt'> & { lastStepAt: number };
 
-/** Whether this patch changes nothing. */
-function isSign(patch: SessionPatch): boolean {
-  for (const _name in patch) return false;
+/** Whether this patch says nothing new. */
+function isSign(session: BootSession, patch: SessionPatch): boolean {
+  for (const name in patch) if (session[name as keyof BootSession] !== patch[name as keyof BootSession]) return false;
   return true;
 }
 
@@ -155,9 +155,10 @@ export class Sessions {
     const current: Steppable | undefined = this.#state.sessions.get(session.key);
     if (current === undefined || current.id !== session.id || current.closedAt !== undefined) return session;
     const now = this.#clock();
-    if (!keep && isSign(patch) && current.outcome === 'running' && current.diagnosis === undefined) {
-      // Nothing but a sign of life, as each OFFER is: a copy of the session would only keep the memory busy.
+    if (current.outcome === 'running' && current.diagnosis === undefined && isSign(current, patch)) {
+      // Nothing but a sign of life, as most answers of DHCP are: a copy of the session would only keep the memory busy.
       current.lastStepAt = now;
+      if (keep) this.#put(current);
       return current;
     }
     const { stage, ...rest } = patch;

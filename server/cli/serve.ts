@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { type Command, Option } from 'commander';
 import { type Config, loadConfig } from '../config.js';
 import { unusedPools } from '../config-subnets.js';
@@ -26,6 +27,8 @@ export function registerServe(program: Command, cli: Cli): void {
         return read;
       };
       const config = readConfig();
+      // The main thread may be started with room for old objects (docs/operating.md, "Node's options"); its threads need none.
+      setFlagsFromString('--initial-old-space-size=0');
       // Only this command needs the server's code: the others start faster without it.
       const { startServer } = await import('../main.js');
       const stop = stopRequested(cli);

@@ -37,7 +37,9 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const newAddresses = new NewAddresses(boot, leases);
   let ownAddresses: readonly Ipv4[] = [];
   let closing = false;
-  const underway = new Set<Promise<void>>();
+  /** Packets that wait for the wire or the disk. A Set of them would be changed for each (domain/churning-map.ts). */
+  let underway = 0;
+  let whenDone: (() => void) | undefined;
   let malformedLoggedAt = Number.NEGATIVE_INFINITY;
 
   /** One packet, whole story: decode, look up, decide, save, encode and send. What waits for the wire or the disk is a promise. */
@@ -250,8 +252,13 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     try {
       const waiting = work();
       if (waiting === undefined) return;
-      const done = waiting.catch((error: unknown) => failed(error, link)).finally(() => underway.delete(done));
-      underway.add(done);
+      underway++;
+      waiting
+        .catch((error: unknown) => failed(error, link))
+        .finally(() => {
+          underway--;
+          if (underway === 0) whenDone?.();
+        });
     } catch (error) {
       failed(error, link);
     }
@@ -271,7 +278,10 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     configure,
     async close() {
       closing = true;
-      await Promise.all(underway);
+      const done = new Promise<void>((resolve) => {
+        whenDone = resolve;
+      });
+      if (underway > 0) await done;
       await links.close();
     },
   };

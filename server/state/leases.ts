@@ -1,3 +1,4 @@
+import { ChurningMap } from '../domain/churning-map.js';
 import { conflict } from '../domain/errors.js';
 import { contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { Lease, LeaseChange } from '../domain/lease.js';
@@ -49,7 +50,9 @@ export class LeaseBook {
   /** Address and the time at which its lease may be over. */
   readonly #ends = new MinHeap<Ipv4>();
   /** Addresses with a change on its way to the store, and what is known to be durable there. */
-  readonly #flights = new Map<Ipv4, { durable: Lease | undefined; open: number }>();
+  readonly #flights = new ChurningMap<Ipv4, { durable: Lease | undefined; open: number }>();
+  /** Nothing is over before this second: whole seconds count. */
+  #expiredAt = Number.NaN;
 
   constructor(options: LeaseBookOptions) {
     this.#options = options;
@@ -69,7 +72,7 @@ export class LeaseBook {
       if (state === 'released') continue;
       this.#pools.mark(address, true);
       // Counted until then; for those that ended before it is over at once.
-      this.#ends.push(expiresAt, address);
+      this.#ending(expiresAt, address);
     }
   }
 
@@ -166,7 +169,7 @@ export class LeaseBook {
     for (const other of this.#holds.heldFor(mac)) {
       if (this.#pools.subnetOf(other) === this.#pools.subnetOf(address)) this.#dropHold(other);
     }
-    this.#dropHold(address);
+    this.#holds.drop(address);
     this.#holds.add(address, mac, now, this.#pools.subnetOf(address)?.cidr.network ?? UNSPECIFIED);
   }
 
@@ -259,9 +262,9 @@ export class LeaseBook {
     this.#quarantined.delete(address);
     if (lease.state === 'declined') this.#quarantined.add(address);
     this.#leasedTo.add(lease.mac, address);
-    this.#dropHold(address);
+    this.#holds.drop(address);
     if (lease.state === 'released') this.#pools.giveBack(address);
-    else this.#ends.push(lease.expiresAt, address);
+    else this.#ending(lease.expiresAt, address);
   }
 
   #mark(address: Ipv4, isUsed: boolean): void {
@@ -273,10 +276,15 @@ export class LeaseBook {
     if (this.#holds.drop(address)) this.#pools.giveBack(address);
   }
 
+  #ending(expiresAt: number, address: Ipv4): void {
+    this.#ends.push(expiresAt, address);
+    if (expiresAt <= this.#expiredAt) this.#expiredAt = Number.NaN;
+  }
+
   #expire(now: number): void {
-    for (let hold = this.#holds.oldest(); hold !== undefined && hold.until <= now; hold = this.#holds.oldest()) {
-      this.#dropHold(hold.address);
-    }
+    if (now === this.#expiredAt) return;
+    this.#expiredAt = now;
+    for (let hold = this.#holds.due(now); hold !== undefined; hold = this.#holds.due(now)) this.#dropHold(hold.address);
     for (let address = this.#ends.popDue(now); address !== undefined; address = this.#ends.popDue(now)) {
       if (this.#isLeased(address, now)) continue;
       this.#mark(address, false);

@@ -35,7 +35,7 @@ export class Outbox {
   #now: (string | number)[] = [];
   #events: { readonly id: number; readonly call: RowCall }[] = [];
   /** By what they write. */
-  readonly #rows = new Map<string, WaitingRow>();
+  #rows = new Map<string, WaitingRow>();
   #rowsSince = 0;
   /** Calls in `#now`, but for rows and events. */
   #count = 0;
@@ -125,7 +125,8 @@ export class Outbox {
         this.#unsent(id, error);
       }
     }
-    this.#rows.clear();
+    // Not clear(): it links what was in it to what comes (domain/churning-map.ts).
+    this.#rows = new Map();
   }
 
   #takeEvents(): void {

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads';
+import { ChurningMap } from '../domain/churning-map.js';
 import { type AnybiosError, unavailable } from '../domain/errors.js';
 import type { Store } from '../domain/ports.js';
 import type { CallArguments, CallName, CallResults } from './calls.js';
@@ -22,7 +23,7 @@ export class WorkerStore implements Store {
   readonly #worker: Worker;
   readonly #outbox: Outbox;
   /** Several wait for one call when it took the place of earlier ones. */
-  readonly #pending = new Map<number, Pending[]>();
+  readonly #pending = new ChurningMap<number, Pending[]>();
   readonly #exited: Promise<void>;
   #ended: AnybiosError | undefined;
 

