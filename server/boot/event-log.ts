@@ -115,7 +115,8 @@ export class EventLog {
       const first = await this.#store.appendEvents(part);
       if (this.#listeners.size === 0) return;
       part.forEach((event, index) => {
-        const stored: BootEvent = { ...event, sequence: first + index };
+        // It is ours, and on its way to the store already: a copy would be for its number only.
+        const stored: BootEvent = Object.assign(event, { sequence: first + index });
         for (const listener of this.#listeners) listener(stored);
       });
     } catch (error) {
