@@ -37,6 +37,8 @@ const isSystemState = (word: string | undefined): word is SystemState =>
 /** What the live OS says of its systems, step by step and in heartbeats. */
 export class SystemReports {
   readonly #deps: SystemReportsDeps;
+  /** Per machine: when each of its systems was last reported, by the clock of that boot. */
+  readonly #reported = new Map<string, { readonly session: string; readonly at: Map<string, number> }>();
 
   constructor(deps: SystemReportsDeps) {
     this.#deps = deps;
@@ -49,6 +51,8 @@ export class SystemReports {
     const before = observations.get(key);
     const named = lines.get('system') ?? [];
     if (named.length > SYSTEMS_LIMIT) throw invalid(`${named.length} systems are too many`, { field: 'system' });
+    const composedAt = uptimeOf(lines);
+    const reported = this.#reportedOf(key, claim.session);
     const systems = named.map((line): ObservedSystem => {
       const [name = '', state, restarts, digest] = line.split(' ');
       if (!WORD.test(name)) throw invalid('a name of a system does not fit', { field: 'system' });
@@ -57,11 +61,14 @@ export class SystemReports {
           field: 'system',
           remedy: `one of ${REPORTED_SYSTEM_STATES.join(', ')}`,
         });
-      const message = before?.systems.find((s) => s.name === name)?.message;
+      const known = before?.systems.find((s) => s.name === name);
+      // A heartbeat that was under way while the system was reported knows less.
+      const overtaken = known !== undefined && (reported.get(name) ?? -1) >= composedAt;
+      const message = known?.message;
       return {
         name,
-        state,
-        restarts: count(restarts, 'system'),
+        state: overtaken ? known.state : state,
+        restarts: overtaken ? known.restarts : count(restarts, 'system'),
         ...(message === undefined ? {} : { message }),
         ...(digest !== undefined && DIGEST.test(digest) ? { digest } : {}),
       };
@@ -117,6 +124,8 @@ export class SystemReports {
     const systems = [...before.filter((s) => s.name !== name), entry];
     if (systems.length > SYSTEMS_LIMIT) throw invalid(`${systems.length} systems are too many`, { field: 'system' });
     observations.update(session.key, claim.mac, { systems });
+    const at = uptimeOf(lines);
+    if (Number.isFinite(at)) this.#reportedOf(session.key, claim.session).set(name, at);
     const next = sessions.step(session, { stage: 'systems', progress: undefined });
     sessions.event(
       next,
@@ -169,9 +178,23 @@ export class SystemReports {
       this.#deps.sessions.succeed(this.#deps.sessions.step(session, { stage: 'systems' }));
   }
 
+  #reportedOf(key: string, session: string): Map<string, number> {
+    const known = this.#reported.get(key);
+    if (known?.session === session) return known.at;
+    const at = new Map<string, number>();
+    this.#reported.set(key, { session, at });
+    return at;
+  }
+
   #wantedSystems(session: BootSession): readonly string[] {
     const machine = session.machine === undefined ? undefined : this.#deps.state.machines.get(session.machine);
     const assignment = this.#deps.planner.assignment(session.mac, machine);
     return assignment.kind === 'role' ? assignment.role.systems : [];
   }
+}
+
+/** When the machine composed what it says. One that does not tell is believed. */
+function uptimeOf(lines: Lines): number {
+  const value = lines.get('uptime-ms')?.[0];
+  return value === undefined ? Number.POSITIVE_INFINITY : count(value, 'uptime-ms');
 }

@@ -567,6 +567,35 @@ test('each heartbeat renews the lease, and its silence makes the machine lost', 
   });
 });
 
+test('a heartbeat that was composed before a report and comes after it changes nothing of what was reported', async () => {
+  const claim = await core.claims.authenticate(await claimed());
+  await core.reports.report(claim, lines({ stage: 'live', step: 'started', 'uptime-ms': '5000' }));
+  const beat = async (uptime: string, web: string) => {
+    await core.systems.heartbeat(claim, lines({ 'uptime-ms': uptime, system: [web, 'db running 0'] }));
+    return core.views.machineView('node1')?.systems.map(({ state, restarts }) => `${state} ${restarts}`);
+  };
+  expect(await beat('10000', 'web running 0')).toEqual(['running 0', 'running 0']);
+  await core.reports.report(
+    claim,
+    lines({
+      stage: 'systems',
+      step: 'state',
+      system: 'web',
+      state: 'starting',
+      restarts: '1',
+      message: 'gone',
+      'uptime-ms': '20000',
+    }),
+  );
+  expect(await beat('19000', 'web running 0')).toEqual(['starting 1', 'running 0']);
+  expect(await beat('21000', 'web running 1')).toEqual(['running 1', 'running 0']);
+  // The clock of the next boot begins at nothing.
+  const next = await core.claims.authenticate(await claimed());
+  await core.reports.report(next, lines({ stage: 'live', step: 'started', 'uptime-ms': '4000' }));
+  await core.systems.heartbeat(next, lines({ 'uptime-ms': '5000', system: ['web stopped 0', 'db running 0'] }));
+  expect(core.views.machineView('node1')?.systems[0]).toMatchObject({ state: 'stopped', restarts: 0 });
+});
+
 test('an image that is missing is said on the machine’s own screen and in the events', async () => {
   core.state.removeImage('kernel', '1');
   core.dora('pxe');
