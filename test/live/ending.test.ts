@@ -33,6 +33,16 @@ const ROWS: Readonly<Record<string, Row>> = {
     { 'console.log': START + panics('System is deadlocked on memory') },
     'over its memory of 128 MiB: its kernel panicked, not well',
   ],
+  'a VM over its memory whose log was cut since, and whose health check failed meanwhile': [
+    VM,
+    'signal killed KILL',
+    {
+      'console.log.1': START + panics('System is deadlocked on memory'),
+      'console.log': '[   13.0] Rebooting\r\n',
+      unhealthy: 'unhealthy: x',
+    },
+    'over its memory of 128 MiB: its kernel panicked, not well',
+  ],
   'a VM whose kernel panicked': [
     VM,
     'success exited 0',

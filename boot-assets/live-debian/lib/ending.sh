@@ -12,12 +12,13 @@ last_line() {
 	journalctl --quiet --no-pager --output=cat --lines=1 SYSLOG_IDENTIFIER="$name" _TRANSPORT=stdout 2>/dev/null | tr -d '\000-\037\177' | cut -c 1-300
 }
 
-# vm_panic: why the kernel of a VM gave up since its last start. It reboots then (panic=1), and QEMU ends with 0.
+# vm_panic: why the kernel of a VM gave up since its last start. It reboots then (panic=1), and QEMU ends with 0. The
+# agent may have cut the log meanwhile.
 vm_panic() {
 	[ "$(kv_get "$definition" kind)" = vm ] || return 0
-	awk '/^anybios: system .* starts/ { why = "" }
+	cat "$folder/console.log.1" "$folder/console.log" 2>/dev/null | awk '/^anybios: system .* starts/ { why = "" }
 		sub(/^.*\] Kernel panic - not syncing: /, "") { why = $0 }
-		END { print why }' "$folder/console.log" 2>/dev/null | tr -d '\000-\037\177' | cut -c 1-300
+		END { print why }' | tr -d '\000-\037\177' | cut -c 1-300
 }
 
 why_ended() {
@@ -25,10 +26,6 @@ why_ended() {
 	limit=$(kv_get "$definition" memory-bytes)
 	if [ "${SERVICE_RESULT-}" = oom-kill ] || grep -q '^oom_kill [1-9]' "$(unit_cgroup "$name")/memory.events" 2>/dev/null; then
 		echo "killed: over its memory${limit:+ of $(mib "$limit")}"
-		return 0
-	fi
-	if [ -s "$folder/unhealthy" ]; then
-		cat "$folder/unhealthy"
 		return 0
 	fi
 	case $panic in
@@ -42,6 +39,11 @@ why_ended() {
 		return 0
 		;;
 	esac
+	# After the panic: one who panics fails its health checks too.
+	if [ -s "$folder/unhealthy" ]; then
+		cat "$folder/unhealthy"
+		return 0
+	fi
 	last=$(last_line)
 	case ${EXIT_CODE-} in
 	exited) echo "exited with ${EXIT_STATUS-0}${last:+: $last}" ;;
