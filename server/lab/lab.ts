@@ -26,7 +26,7 @@ export interface LabOptions {
   readonly config: string;
 }
 
-const READY_MS = 60_000;
+const READY_MS = 180_000;
 const POLITE_END_MS = 8_000;
 
 /**

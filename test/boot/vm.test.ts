@@ -23,7 +23,8 @@ systems:
       - "httpd -p 80 -h /srv/www; nc -l -p 7000 </dev/null; echo 1 >/proc/sys/vm/overcommit_memory; exec dd if=/dev/zero of=/dev/null bs=256M count=1"
     network: { nat: boot, ports: [8080:80, 7000:7000] }
     files: { /srv/www/index.html: "guest on {{machine.name}}\\n" }
-    health: { http: { port: 80 }, interval: 60s, timeout: 50s }
+    # Patient: the second between its panic and its reboot takes an emulated one minutes, and the panic is to be waited for.
+    health: { http: { port: 80 }, interval: 60s, timeout: 50s, retries: 10 }
   - { name: disk, kind: vm, disk: greeting, memory: 32M, storage: { ram: 4M }, after: [guest] }
   - { name: netboot, kind: vm, memory: 96M, network: { bridge: boot, mac: "52:54:00:77:00:63" }, after: [disk] }
 roles:
@@ -75,7 +76,8 @@ test('one by the shared kernel answers, one from its disk speaks, one that netbo
     'disk running',
     'netboot running',
   ]);
-  expect(await answer()).toBe('guest on n1\n');
+  // Two that are emulated start beside it: an answer may take long.
+  await expect.poll(() => answer().catch(String), { timeout: 240_000 }).toBe('guest on n1\n');
   const log = '/run/anybios/systems/disk/console.log';
   await expect
     .poll(async () => (await jobs.done(exec('cat', log))).output, { timeout: 240_000 })
@@ -85,10 +87,10 @@ test('one by the shared kernel answers, one from its disk speaks, one that netbo
 }, 2_400_000);
 
 test('one that is stopped is told as stopped', async () => {
-  for (const system of ['netboot', 'disk']) {
-    await jobs.done({ kind: 'stop', system });
-    expect(await stateOf(system)).toMatchObject({ state: 'stopped', restarts: 0 });
-  }
+  // At once: a VM with an operating system of its own is given ten seconds to shut down.
+  const systems = ['netboot', 'disk'];
+  await Promise.all(systems.map((system) => jobs.done({ kind: 'stop', system })));
+  for (const system of systems) expect(await stateOf(system)).toMatchObject({ state: 'stopped', restarts: 0 });
 }, 600_000);
 
 test('paused it does not answer, resumed it does', async () => {
@@ -100,18 +102,22 @@ test('paused it does not answer, resumed it does', async () => {
 }, 600_000);
 
 test('over its memory it ends alone and says so; a new shared kernel is used from that start on', async () => {
+  const { boot } = await lab.status('n1');
   const initrd = await useLabImages(lab).renewKernel();
   expect(await commandLine()).not.toContain(initrd);
   await lab.inside('sh', '-c', `busybox nc ${addressOf(1)} 7000 </dev/null`);
   await expect
-    .poll(() => messagesOf('guest'), { timeout: 600_000, interval: 1000 })
+    .poll(() => messagesOf('guest'), { timeout: 900_000, interval: 1000 })
     .toContain('starting: over its memory of 128 MiB: its kernel panicked; again in 1 s');
   await expect
     .poll(() => commandLine().catch(String), { timeout: 600_000, interval: 1000 })
     .toContain(`${initrd}.img -append`);
   expect(await stateOf('guest')).toMatchObject({ restarts: 1 });
-  expect((await lab.status('n1')).status).toBe('up');
-}, 1_500_000);
+  // The machine itself stays up; a heartbeat may be late when its processors start a VM.
+  await expect
+    .poll(() => lab.status('n1'), { timeout: 240_000, interval: 1000 })
+    .toMatchObject({ status: 'up', boot: { session: boot?.session } });
+}, 2_100_000);
 
 test('killed it is started again by its policy; stopped it stays away', async () => {
   await jobs.done({ kind: 'kill', system: 'guest' });

@@ -54,6 +54,17 @@ export class LabJobs {
     return job;
   }
 
+  /** KiB that each of so many new systems takes of what was available: once what only started them has ended, it stays below `limit`. */
+  async eachTakesBelow(limit: number, before: number, systems: number): Promise<number> {
+    let each = 0;
+    const measure = async () => {
+      each = (before - (await this.availableKiB())) / systems;
+      return each;
+    };
+    await expect.poll(measure, { timeout: 120_000, interval: 1000 }).toBeLessThan(limit);
+    return each;
+  }
+
   /** KiB that programs of the machine could still take, without what is only remembered of files. */
   async availableKiB(): Promise<number> {
     const command = "sync; echo 3 >/proc/sys/vm/drop_caches; awk '/^MemAvailable/ { print $2 }' /proc/meminfo";

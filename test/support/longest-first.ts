@@ -6,8 +6,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * would leave one core without work at the end.
  */
 export const LONGEST_FIRST = [
-  'live.test.ts',
   'vm.test.ts',
+  'live.test.ts',
   'move.test.ts',
   'faults.test.ts',
   'control.test.ts',
