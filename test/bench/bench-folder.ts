@@ -13,9 +13,10 @@ export class BenchFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'anybios-bench-'));
   readonly www = join(this.path, 'www');
 
-  constructor() {
+  /** `initrdMib`: another size of the initrd, which the HTTP kinds and the storm fetch. */
+  constructor(initrdMib: number = FILES.initrd) {
     mkdirSync(this.www, { mode: 0o755 });
-    for (const [name, size] of Object.entries(FILES)) {
+    for (const [name, size] of Object.entries({ ...FILES, initrd: initrdMib })) {
       // Not a whole number of blocks.
       writeFileSync(join(this.www, name), randomBytes(size * MIB + 12_345), { mode: 0o644 });
     }

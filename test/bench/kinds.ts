@@ -45,7 +45,7 @@ const tftp = (what: string, contenders: readonly string[], load: TftpLoad, more:
 });
 
 const http = (together: number, more: Partial<Kind> = {}): Kind => ({
-  what: `HTTP, ${together} connections, 20 MiB`,
+  what: `HTTP, ${together} connections, the initrd`,
   unit: 'MB/s',
   better: 'more',
   contenders: ['anybios', 'nginx', 'anybios with nginx'],

@@ -24,6 +24,7 @@ Options:
   --machines N    machines of the storm (default 200), of dhcp (8000), of dhcp-cold (5000), of perfdhcp (60000)
   --rate N        exchanges a second of dhcp-half (default: half of what dhcp measured) and perfdhcp (2000)
   --registered N  machines that anybios knows before (default 0)
+  --mib N         size of the initrd, in MiB (default 20): what http, http500, http1000 and the storm fetch
   --only A,B      only these servers
   --clients DIR   a folder with dhcpload, mload, httpload, bootstorm instead of our own load clients; dhcp-half and dhcp-cold need dhcpload
   --seconds N     how long dhcp and dhcp-half send (default 4)
@@ -45,6 +46,7 @@ const { values, positionals } = parseArgs({
     machines: { type: 'string' },
     registered: { type: 'string', default: '0' },
     rate: { type: 'string' },
+    mib: { type: 'string' },
     seconds: { type: 'string', default: '4' },
     profile: { type: 'string' },
     known: { type: 'boolean', default: false },
@@ -75,7 +77,7 @@ async function main(): Promise<number> {
     return 2;
   }
   const wire = new BenchWire();
-  const folder = new BenchFolder();
+  const folder = new BenchFolder(values.mib === undefined ? undefined : Number(values.mib));
   const stop = (): void => {
     interrupted = true;
   };
