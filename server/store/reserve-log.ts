@@ -1,7 +1,7 @@
 import { closeSync, fdatasyncSync, fstatSync, openSync, writeSync } from 'node:fs';
 
-/** Bytes of the log that are written over and over; SQLite begins again at its start after each checkpoint (4,000 pages). */
-const RESERVED = 20 * 1024 * 1024;
+/** Bytes of the log that are written over and over; SQLite begins again at its start after each checkpoint (1,000 pages). */
+const RESERVED = 6 * 1024 * 1024;
 const STEP = 1024 * 1024;
 
 /**
