@@ -24,7 +24,7 @@ systems:
     network: { nat: boot, ports: [8080:80, 7000:7000] }
     files: { /srv/www/index.html: "guest on {{machine.name}}\\n" }
     # Patient: the second between its panic and its reboot takes an emulated one minutes, and the panic is to be waited for.
-    health: { http: { port: 80 }, interval: 60s, timeout: 50s, retries: 10 }
+    health: { http: { port: 80 }, interval: 60s, timeout: 50s, retries: 4 }
   - { name: disk, kind: vm, disk: greeting, memory: 32M, storage: { ram: 4M }, after: [guest] }
   - { name: netboot, kind: vm, memory: 96M, network: { bridge: boot, mac: "52:54:00:77:00:63" }, after: [disk] }
 roles:
