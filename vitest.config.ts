@@ -3,6 +3,8 @@ import { LongestFirst } from './test/support/longest-first.js';
 
 // unit: no root, no network beyond loopback, seconds. interop: real clients in namespaces. boot: real firmware in QEMU.
 // In this order, each when the one before has ended (`groupOrder`; one above 0 is what lets a project have workers of its own).
+const ALONE = 'test/boot/vm.test.ts';
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -38,12 +40,25 @@ export default defineConfig({
         test: {
           name: 'boot',
           include: ['test/boot/**/*.test.ts'],
+          exclude: [ALONE],
           globalSetup: ['test/support/build.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           // Each file has a lab of its own name. A file has up to three machines on: more files at once wait for processors.
           maxWorkers: 2,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          // A machine inside an emulated machine: beside anything else it takes three times as long, and its clock with it.
+          name: 'boot-alone',
+          include: [ALONE],
+          globalSetup: ['test/support/build.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 4 },
+          maxWorkers: 1,
         },
       },
     ],

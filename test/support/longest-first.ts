@@ -6,7 +6,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * would leave one core without work at the end.
  */
 export const LONGEST_FIRST = [
-  'vm.test.ts',
   'live.test.ts',
   'move.test.ts',
   'faults.test.ts',
