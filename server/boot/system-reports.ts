@@ -125,7 +125,10 @@ export class SystemReports {
     if (systems.length > SYSTEMS_LIMIT) throw invalid(`${systems.length} systems are too many`, { field: 'system' });
     observations.update(session.key, claim.mac, { systems });
     const at = uptimeOf(lines);
-    if (Number.isFinite(at)) this.#reportedOf(session.key, claim.session).set(name, at);
+    const reported = this.#reportedOf(session.key, claim.session);
+    // Names that a machine makes up do not fill the memory: the next heartbeat may then undo a report for its ten seconds.
+    if (reported.size >= SYSTEMS_LIMIT) reported.clear();
+    if (Number.isFinite(at)) reported.set(name, at);
     const next = sessions.step(session, { stage: 'systems', progress: undefined });
     sessions.event(
       next,

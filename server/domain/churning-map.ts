@@ -13,10 +13,6 @@ export class ChurningMap<K, V> {
   #map = new Map<K, V>();
   #removed = 0;
 
-  get size(): number {
-    return this.#map.size;
-  }
-
   has(key: K): boolean {
     return this.#map.has(key);
   }

@@ -284,7 +284,7 @@ export class LeaseBook {
   #expire(now: number): void {
     if (now === this.#expiredAt) return;
     this.#expiredAt = now;
-    for (let hold = this.#holds.due(now); hold !== undefined; hold = this.#holds.due(now)) this.#dropHold(hold.address);
+    for (const { address } of this.#holds.due(now)) this.#dropHold(address);
     for (let address = this.#ends.popDue(now); address !== undefined; address = this.#ends.popDue(now)) {
       if (this.#isLeased(address, now)) continue;
       this.#mark(address, false);
