@@ -23,7 +23,7 @@ systems:
       - "httpd -p 80 -h /srv/www; nc -l -p 7000 </dev/null; echo 1 >/proc/sys/vm/overcommit_memory; exec dd if=/dev/zero of=/dev/null bs=256M count=1"
     network: { nat: boot, ports: [8080:80, 7000:7000] }
     files: { /srv/www/index.html: "guest on {{machine.name}}\\n" }
-    # Patient: the second between its panic and its reboot takes an emulated one minutes, and the panic is to be waited for.
+    # Patient: beside two others that start an answer may take long.
     health: { http: { port: 80 }, interval: 60s, timeout: 50s, retries: 4 }
   - { name: disk, kind: vm, disk: greeting, memory: 32M, storage: { ram: 4M }, after: [guest] }
   - { name: netboot, kind: vm, memory: 96M, network: { bridge: boot, mac: "52:54:00:77:00:63" }, after: [disk] }

@@ -86,11 +86,11 @@ describe('a system as its machine starts it', () => {
     ]);
     expect(dhcp?.kernel?.vmlinuz).toEqual(file('kernel.vmlinuz'));
     expect(dhcp?.append).toBe(
-      'console=ttyS0 panic=1 no_timer_check cryptomgr.notests ip=dhcp BOOTIF=01-02-00-00-00-00-07 anybios.vm=s',
+      'console=ttyS0 panic=-1 reboot=t no_timer_check cryptomgr.notests ip=dhcp BOOTIF=01-02-00-00-00-00-07 anybios.vm=s',
     );
     expect(fixed?.kernel?.modules).toEqual(file('new.modules'));
     expect(fixed?.append).toBe(
-      'console=ttyS0 panic=1 no_timer_check cryptomgr.notests ip=10.77.0.50::10.77.0.1:255.255.255.0:t::off:10.77.0.2 BOOTIF=01-02-00-00-00-00-07 anybios.vm=t',
+      'console=ttyS0 panic=-1 reboot=t no_timer_check cryptomgr.notests ip=10.77.0.50::10.77.0.1:255.255.255.0:t::off:10.77.0.2 BOOTIF=01-02-00-00-00-00-07 anybios.vm=t',
     );
   });
 

@@ -12,7 +12,7 @@ last_line() {
 	journalctl --quiet --no-pager --output=cat --lines=1 SYSLOG_IDENTIFIER="$name" _TRANSPORT=stdout 2>/dev/null | tr -d '\000-\037\177' | cut -c 1-300
 }
 
-# vm_panic: why the kernel of a VM gave up since its last start. It reboots then (panic=1), and QEMU ends with 0. The
+# vm_panic: why the kernel of a VM gave up since its last start. It reboots then (panic=-1), and QEMU ends with 0. The
 # agent may have cut the log meanwhile.
 vm_panic() {
 	[ "$(kv_get "$definition" kind)" = vm ] || return 0
