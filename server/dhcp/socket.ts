@@ -14,6 +14,7 @@ import { datagramsWork } from './datagrams-self-test.js';
 import { openIcmpProbe } from './icmp-probe.js';
 import { inheritedSocket } from './inherited-sockets.js';
 import { openLinkSender, openUdpOnInterface, refuseSharing } from './native-sockets.js';
+import { Pace } from './pace.js';
 
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
@@ -56,14 +57,17 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   let link: DhcpLink | undefined;
   let datagrams: Datagrams | undefined;
   let leaving: NodeJS.Immediate | undefined;
-  /** dgram tells that something has come and gives the first one; the rest of what waits is taken at once. */
+  let taking: NodeJS.Immediate | undefined;
+  let first: Uint8Array[] = [];
+  const pace = new Pace();
+  /** dgram tells that something has come and gives the first one; the rest of what waits is taken with it, in one call. */
   socket.on('message', (bytes) => {
-    const its = link;
-    if (its === undefined) return;
-    events.packet(bytes, its);
-    if (datagrams?.receive((more) => events.packet(more, its)) === false) {
-      events.error(new WireError('datagram', 'is larger than any DHCP message'), its);
+    if (datagrams === undefined) {
+      if (link !== undefined) events.packet(bytes, link);
+      return;
     }
+    first.push(bytes);
+    taking ??= setImmediate(takeAll);
   });
   try {
     // Before bind: with a descriptor dgram says "listening" at once.
@@ -81,6 +85,21 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   }
   if (datagramsWork()) datagrams = new Datagrams(fd, sendWaiting, { thread: true });
 
+  function takeAll(): void {
+    taking = undefined;
+    if (link === undefined) return;
+    const its = link;
+    leave();
+    pace.wait();
+    const told = first;
+    first = [];
+    for (const bytes of told) events.packet(bytes, its);
+    if (datagrams?.receive((bytes) => events.packet(bytes, its)) === false) {
+      events.error(new WireError('datagram', 'is larger than any DHCP message'), its);
+    }
+    leave();
+  }
+
   function sendTo(bytes: Uint8Array, port: number, to: Ipv4, failed: SendFailed): void {
     // The number may belong to another file after close.
     if (fd < 0) failed(unavailable(`the DHCP socket of ${name} is closed`));
@@ -92,6 +111,8 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
   }
 
   function leave(): void {
+    if (leaving === undefined) return;
+    clearImmediate(leaving);
     leaving = undefined;
     datagrams?.flush();
   }
@@ -131,6 +152,7 @@ export const openDhcpLink: OpenDhcpLink = async (name, events) => {
     async close() {
       arp.close();
       icmp.close();
+      clearImmediate(taking);
       clearImmediate(leaving);
       // First, so that nothing is handed to what is being closed.
       const last = datagrams;
