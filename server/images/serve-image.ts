@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { lstatSync, type Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAnswer } from '../boot/contract.js';
@@ -153,7 +153,7 @@ export function createImageServer(options: ServeImageOptions): Serve {
       return;
     }
     const length = 'first' in download ? download.last - download.first + 1 : size;
-    const token = randomBytes(16).toString('hex');
+    const token = randomUUID().replaceAll('-', '');
     const told = method === 'GET' && (length === size || length >= SMALLEST_PART_TOLD);
     response.setHeader('X-Accel-Redirect', ACCEL_PREFIX + etag);
     if (told) response.setHeader(DOWNLOAD_HEADER, token);

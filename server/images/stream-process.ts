@@ -14,6 +14,8 @@ import type { FromStream, StreamReport, StreamSettings, ToStream } from './strea
 // what it read from it. It lives as long as the main process does.
 
 const IDLE_MILLISECONDS = 15_000;
+/** nginx tells the ends as late (nginx-config.ts): what wakes the main process takes the processor from nginx. */
+const NGINX_LINGER_MS = 20;
 
 const tell = (message: FromStream): void => {
   // False while the main process is busy: the message waits then. Without it there is nobody to tell.
@@ -21,15 +23,18 @@ const tell = (message: FromStream): void => {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
 
+let behindNginx = false;
 let reports: StreamReport[] = [];
 const report = (one: StreamReport): void => {
   reports.push(one);
   if (reports.length > 1) return;
-  setImmediate(() => {
-    tell({ kind: 'reports', reports });
-    reports = [];
-  });
+  if (behindNginx) setTimeout(tellReports, NGINX_LINGER_MS);
+  else setImmediate(tellReports);
 };
+function tellReports(): void {
+  tell({ kind: 'reports', reports });
+  reports = [];
+}
 
 const server = createServer({ keepAlive: true, keepAliveTimeout: IDLE_MILLISECONDS });
 const guard = new ConnectionGuard(server, IDLE_MILLISECONDS);
@@ -92,6 +97,7 @@ async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettin
       response.destroy();
     });
   });
+  behindNginx = accel !== undefined;
   if (accel !== undefined) await listenFor(accel);
   tell({ kind: 'ready', ...(slow === undefined ? {} : { slow }) });
 }
