@@ -19,6 +19,12 @@ import type { StreamReport } from './stream-messages.js';
 /** Programs that mount an image over HTTP ask for small pieces by the thousand; those are no news for the timeline. */
 const SMALLEST_PART_TOLD = 1 << 20;
 
+/** Of images: the name is the content. */
+const KEPT_FOR_EVER = [
+  ['Vary', 'Accept-Encoding'],
+  ['Cache-Control', 'public, max-age=31536000, immutable'],
+] as const;
+
 export interface ServeImageOptions {
   readonly imagesDir: string;
   /** Images are sent by nginx (X-Accel-Redirect), which also says who asks. */
@@ -60,15 +66,16 @@ export function createImageServer(options: ServeImageOptions): Serve {
       const report = new DownloadReport(options.report, lastId, address, image.name);
       const path = `${options.imagesDir}/sha256/${image.digest}`;
       // Something may have written to it since it came in: then it is read whole before a byte of it is given away.
-      const damaged =
-        !isSealedFile(path) && (await checkFile(options.imagesDir, parseDigest(image.digest))) === 'damaged';
+      const look = lookAt(path);
+      const isSound = look !== undefined && isSealed(look);
+      const damaged = !isSound && (await checkFile(options.imagesDir, parseDigest(image.digest))) === 'damaged';
       if (damaged) {
         const reason = 'this image is damaged on the server: import it again';
         refuse(response, 500, reason);
         report.end('failed', 500, 0, 0, reason);
         return;
       }
-      await serveImage({ method, request, response, report, etag: image.digest }, path);
+      await serveImage({ method, request, response, report, etag: image.digest }, path, look?.size);
       return;
     }
     const id = lastId;
@@ -93,11 +100,13 @@ export function createImageServer(options: ServeImageOptions): Serve {
   };
 
   /** A precompressed variant beside the image, if there is one that the client takes; else the image. */
-  async function serveImage(context: Omit<Context, 'contentType'>, path: string): Promise<void> {
+  async function serveImage(
+    context: Omit<Context, 'contentType'>,
+    path: string,
+    size: number | undefined,
+  ): Promise<void> {
     const { request, response, report } = context;
-    response.setHeader('Vary', 'Accept-Encoding');
-    // The name is the content: it can be kept for ever.
-    response.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
+    if (!options.accel) for (const [name, value] of KEPT_FOR_EVER) response.setHeader(name, value);
     const whole = { ...context, contentType: 'application/octet-stream' };
     for (const encoding of chooseVariant(request.headers['accept-encoding'])) {
       const { suffix } = ENCODINGS[encoding];
@@ -120,9 +129,8 @@ export function createImageServer(options: ServeImageOptions): Serve {
         });
       if (served) return;
     }
-    const look = options.accel ? lookAt(path) : undefined;
-    if (look === undefined) await withFile(path, response, report, (file) => answer(whole, file));
-    else answerByNginx(whole, look.size);
+    if (options.accel && size !== undefined) answerByNginx(whole, size);
+    else await withFile(path, response, report, (file) => answer(whole, file));
   }
 
   async function withFile(
@@ -144,7 +152,8 @@ export function createImageServer(options: ServeImageOptions): Serve {
   }
 
   /** nginx opens the file itself, and has an ETag of its own that the conditions of the client are about. Ours is the file's name in the store. */
-  function answerByNginx({ method, request, response, report, encoding, etag }: Context, size: number): void {
+  function answerByNginx(context: Context, size: number): void {
+    const { method, request, response, report, contentType, encoding, etag } = context;
     const { range } = request.headers;
     const download = decideDownload(method, range === undefined ? {} : { range }, size, '');
     if (download.status === 416) {
@@ -155,12 +164,15 @@ export function createImageServer(options: ServeImageOptions): Serve {
     const length = 'first' in download ? download.last - download.first + 1 : size;
     const token = randomUUID().replaceAll('-', '');
     const told = method === 'GET' && (length === size || length >= SMALLEST_PART_TOLD);
-    response.setHeader('X-Accel-Redirect', ACCEL_PREFIX + etag);
-    if (told) response.setHeader(DOWNLOAD_HEADER, token);
-    if (encoding !== undefined) response.setHeader('Content-Encoding', encoding);
+    // All at once, and nginx has a clock of its own: header by header it costs a quarter more, for each download of a room.
+    const head = ['X-Accel-Redirect', ACCEL_PREFIX + etag, 'Content-Type', contentType, 'Content-Length', '0'];
+    for (const [name, value] of KEPT_FOR_EVER) head.push(name, value);
+    if (told) head.push(DOWNLOAD_HEADER, token);
+    if (encoding !== undefined) head.push('Content-Encoding', encoding);
     if (method === 'HEAD') report.end('probed', 200, 0, size);
     else if (told) report.begin(download.status, length, true, token);
-    response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': 0 }).end();
+    response.sendDate = false;
+    response.writeHead(200, head).end();
   }
 
   async function answer(context: Context, { handle, size }: OpenFile): Promise<void> {
@@ -234,11 +246,6 @@ function lookAt(path: string): Stats | undefined {
     // Who opens it next tells what is wrong.
     return undefined;
   }
-}
-
-function isSealedFile(path: string): boolean {
-  const stat = lookAt(path);
-  return stat !== undefined && isSealed(stat);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

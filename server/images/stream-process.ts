@@ -37,7 +37,8 @@ function tellReports(): void {
 }
 
 const server = createServer({ keepAlive: true, keepAliveTimeout: IDLE_MILLISECONDS });
-const guard = new ConnectionGuard(server, IDLE_MILLISECONDS);
+/** None for nginx's connections: it looks after its clients, and a timer for each request costs as much as a quarter of the answer. */
+let guard: ConnectionGuard | undefined;
 // A client may close its own direction after the request (RFC 9112, section 9.6) and still wants the answer. Not in the types.
 Reflect.set(server, 'httpAllowHalfOpen', true);
 
@@ -70,7 +71,10 @@ process.on('message', (message: ToStream, socket: unknown) => {
 
 async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettings): Promise<void> {
   let slow = plain === true ? 'listen.images is streams' : undefined;
-  guard.endStuck(server, slowMilliseconds ?? SLOW_MILLISECONDS);
+  if (accel === undefined) {
+    guard = new ConnectionGuard(server, IDLE_MILLISECONDS);
+    guard.endStuck(server, slowMilliseconds ?? SLOW_MILLISECONDS);
+  }
   const limits = slowMilliseconds === undefined ? {} : { slowMilliseconds };
   if (slow === undefined) {
     try {
@@ -121,7 +125,8 @@ function onLost(reason: string): void {
 
 process.on('disconnect', () => {
   server.close();
-  guard.closeAll();
+  guard?.closeAll();
+  server.closeAllConnections();
   fast?.close().catch((error: unknown) => console.error('sendfile', error));
 });
 // Ctrl-C and systemd signal the whole group; the main process ends first, in its own order.
