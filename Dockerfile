@@ -27,5 +27,5 @@ COPY --from=build /anybios/boot-assets/out ./boot-assets/out
 ENV NODE_ENV=production ANYBIOS_DATA_DIR=/data
 USER node
 VOLUME /data
-ENTRYPOINT ["node", "--max-semi-space-size=32", "--initial-old-space-size=256", "/anybios/dist/cli/anybios.js"]
+ENTRYPOINT ["node", "--min-semi-space-size=32", "--max-semi-space-size=32", "--initial-old-space-size=256", "/anybios/dist/cli/anybios.js"]
 CMD ["serve", "--config", "/etc/anybios/anybios.yaml"]

@@ -9,7 +9,7 @@ import * as peer from './peer-configs.js';
 const run = promisify(execFile);
 const ANYBIOS = resolve('dist/cli/anybios.js');
 /** As `npm start` runs it. */
-const START_OPTIONS = ['--max-semi-space-size=32', '--initial-old-space-size=256'];
+const START_OPTIONS = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--initial-old-space-size=256'];
 /** nginx where it runs beside anybios, which has port 80. */
 const NGINX_BESIDE = 82;
 
