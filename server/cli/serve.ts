@@ -27,8 +27,9 @@ export function registerServe(program: Command, cli: Cli): void {
         return read;
       };
       const config = readConfig();
-      // The main thread may be started with room for old objects (docs/operating.md, "Node's options"); its threads need none.
+      // The main thread may be started with room for objects (docs/operating.md, "Node's options"); its threads take what they need.
       setFlagsFromString('--initial-old-space-size=0');
+      setFlagsFromString('--min-semi-space-size=0');
       // Only this command needs the server's code: the others start faster without it.
       const { startServer } = await import('../main.js');
       const stop = stopRequested(cli);
