@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.js';
 
-// unit: no root, no network beyond loopback, seconds. interop: real clients in namespaces. boot: real firmware in QEMU.
-// In this order, each when the one before has ended (`groupOrder`; one above 0 is what lets a project have workers of its own).
 const ALONE = 'test/boot/vm.test.ts';
 
+// unit: no root, no network beyond loopback, seconds. interop: real clients in namespaces. boot: real firmware in QEMU.
+// In this order, each when the one before has ended (`groupOrder`; one above 0 is what lets a project have workers of its own).
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },

@@ -11,6 +11,8 @@ import { formatIpv4, parseIpv4 } from '../server/domain/ipv4.js';
 import { packageRoot } from '../server/paths.js';
 import { settableOption } from '../server/wire/dhcp/option-words.js';
 
+// More than 300 lines: tables of configurations and of refusals, a row each.
+
 const FILE = '/etc/anybios/anybios.yaml';
 const parse = (text: string, env: Record<string, string> = {}, flags: Record<string, string> = {}) =>
   parseConfig(text, { file: FILE, env, flags });

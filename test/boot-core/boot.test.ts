@@ -17,6 +17,8 @@ import {
   type TestCore,
 } from '../support/boot-core.js';
 
+// More than 300 lines: the boot core from outside: each `describe` tells one promise as whole boots of one rig.
+
 let core: TestCore;
 beforeEach(async () => {
   core = await startCore();

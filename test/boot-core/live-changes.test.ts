@@ -8,6 +8,8 @@ import type { Role } from '../../server/domain/role.js';
 import type { System } from '../../server/domain/system.js';
 import { address, answerValue, lines, machine, startCore, type TestCore } from '../support/boot-core.js';
 
+// More than 300 lines: what is desired and what is seen differ in many ways, a case each on one rig.
+
 /* Desired against observed (docs/control.md, "Changes while machines run"): heartbeats of a machine whose desired state changes. */
 
 let core: TestCore;

@@ -6,6 +6,8 @@ import type { Machine } from '../../server/domain/machine.js';
 import { systemMac } from '../../server/domain/system-mac.js';
 import { address, answerValue, lines, mac, startCore, type TestCore } from '../support/boot-core.js';
 
+// More than 300 lines: the life of one spare, whose cases share its clock and its machines.
+
 /* The boot core with a role that has spares, over a real store; the clock of leases is in the test's hand. */
 
 const LEASE = 120;

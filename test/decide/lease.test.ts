@@ -6,6 +6,8 @@ import type { Machine } from '../../server/domain/machine.js';
 import { ip, request } from '../support/dhcp-packets.js';
 import { RuleSite } from '../support/dhcp-rules.js';
 
+// More than 300 lines: the rules of RFC 2131 by message, a case each, and the properties over all of them.
+
 const A = '52:54:00:00:00:0a';
 const B = '52:54:00:00:00:0b';
 const C = '52:54:00:00:00:0c';

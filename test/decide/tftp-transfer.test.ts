@@ -13,6 +13,8 @@ import {
 } from '../../server/decide/tftp-transfer.js';
 import { seededRandom } from '../support/tftp-random.js';
 
+// More than 300 lines: one table of transfers, event by event, and what holds for all of them.
+
 function begin(size: number, asked: Readonly<Record<string, number>> = {}): TransferState {
   const options = Object.entries(asked).map(([name, value]) => ({ name, value: String(value) }));
   return newTransfer(negotiate(options, size), size);

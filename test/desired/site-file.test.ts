@@ -6,6 +6,8 @@ import { parseCidr, parseIpv4 } from '../../server/domain/ipv4.js';
 import type { Subnet } from '../../server/domain/site.js';
 import { context, refusalOf, SITE } from './site-fixture.js';
 
+// More than 300 lines: tables of site files and of refusals, a row each.
+
 const lines = (text: string, over: Partial<SiteContext> = {}): string[] =>
   refusalOf(() => parseSite(text, context(over)));
 

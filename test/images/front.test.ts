@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FrontRig, frontRig, LARGE, rawConnection, sha256 } from '../support/front-rig.js';
 import { seededBytes } from '../support/tftp-random.js';
 
+// More than 300 lines: every way of a connection through one front, which is started once.
+
 let rig: FrontRig;
 const bytes = seededBytes(1, 3_000_001);
 let path: string;

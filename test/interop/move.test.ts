@@ -24,6 +24,8 @@ import type { System } from '../../server/domain/system.js';
 import { type ControlRig, macOf, startRig } from '../support/control-rig.js';
 import { type MovingMachine, startMovingMachine } from '../support/moving-machine.js';
 
+// More than 300 lines: one rig of two machines, SSH and disks, that each case of a move needs.
+
 /*
  * A role moves from node1 to node2 with what its systems have written (ADR 16): the real jobs and store, real SSH of both kinds, the
  * shipped programs of the live OS, ext4 with a label. `db` counts into a file; at the end no number may be missing or there twice.

@@ -11,6 +11,8 @@ import { ip } from '../support/dhcp-packets.js';
 import { MemoryLeases } from '../support/dhcp-rules.js';
 import { subnet } from '../support/dhcp-site.js';
 
+// More than 300 lines: one book of leases; the cases share its small pool.
+
 const A = parseMac('52:54:00:00:00:0a');
 const B = parseMac('52:54:00:00:00:0b');
 const FIRST = ip('10.77.0.100');

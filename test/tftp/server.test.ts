@@ -7,6 +7,8 @@ import { fetchTftp, TftpPeer } from '../support/tftp-client.js';
 import { seededBytes } from '../support/tftp-random.js';
 import { type TftpRig, TRANSPORTS, tftpRig } from '../support/tftp-rig.js';
 
+// More than 300 lines: one suite that both transports must pass.
+
 describe.each(TRANSPORTS)('%s', (transport) => {
   let rig: TftpRig;
   let peer: TftpPeer;
