@@ -30,7 +30,6 @@ import { openCore } from './main/open-core.js';
 import { assetsOf, type Flavour } from './main/shipped-assets.js';
 import { packageRoot } from './paths.js';
 import { templateFault } from './render/text-templates.js';
-import { poolUsage } from './state/pool-usage.js';
 import { createTftpServer } from './tftp/server.js';
 
 export interface RunningServer {
@@ -137,6 +136,7 @@ async function start(
     writer,
     newId,
     leases: () => leases.all(),
+    poolUsage: (now) => leases.usage(now),
     releaseLease: (address) => leases.release(address, Math.floor(clock() / 1000)),
     heard: () => watch.seen(),
     tokens,
@@ -179,7 +179,7 @@ async function start(
   waitingFor.delete('TFTP');
 
   const pools = new PoolWatch({
-    usage: () => poolUsage(current.dhcp.subnets, leases.all(), Math.floor(clock() / 1000)),
+    usage: () => leases.usage(Math.floor(clock() / 1000)),
     record,
   });
   const poolTimer = setInterval(() => pools.check(), POOL_CHECK_MS);

@@ -3,7 +3,8 @@ import { chooseLoader, type LoaderChoice, type LoaderSetting } from '../decide/l
 import type { BootFileSetting } from '../decide/own-boot-file.js';
 import { macDashed } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
-import type { Loader } from '../domain/role.js';
+import type { Profile } from '../domain/profile.js';
+import type { Role } from '../domain/role.js';
 import type { BootOffer, BootSubnet, DhcpFacts, Sender } from './contract.js';
 import type { Observations } from './observations.js';
 import type { Planner } from './planner.js';
@@ -56,21 +57,15 @@ export class BootOffers {
     assignment: Exclude<Assignment, { kind: 'none' }>,
     subnet: BootSubnet,
   ): LoaderChoice {
-    const bootFiles: readonly BootFileSetting[] = [
-      { source: 'machine', files: machine?.bootFiles },
-      { source: 'profile', files: assignment.profile.bootFiles },
-      { source: 'subnet', files: subnet.bootFiles },
-    ];
-    const settings: readonly (readonly [LoaderSetting['source'], Loader | undefined])[] = [
-      ['machine', machine?.loader],
-      ['role', assignment.kind === 'role' ? assignment.role.loader : undefined],
-      ['profile', assignment.profile.loader],
-      ['subnet', subnet.loader],
-    ];
-    const [source, loader] = settings.find(([, value]) => value !== undefined) ?? ['default', undefined];
+    const bootFiles: BootFileSetting[] = [];
+    if (machine?.bootFiles !== undefined) bootFiles.push({ source: 'machine', files: machine.bootFiles });
+    const { profile } = assignment;
+    if (profile.bootFiles !== undefined) bootFiles.push({ source: 'profile', files: profile.bootFiles });
+    if (subnet.bootFiles !== undefined) bootFiles.push({ source: 'subnet', files: subnet.bootFiles });
     const secureBoot = this.#deps.observations.get(machine?.name ?? facts.mac)?.secureBoot;
     const mode = subnet.mode === 'proxy' ? 'proxy' : 'full';
-    return chooseLoader({ facts, mode, setting: { source, loader: loader ?? 'auto' }, bootFiles, secureBoot });
+    const role = assignment.kind === 'role' ? assignment.role : undefined;
+    return chooseLoader({ facts, mode, setting: nearest(machine, role, profile, subnet), bootFiles, secureBoot });
   }
 
   /** Shipped loaders lie under /boot, the site's own files under /files; a whole URL is given as it is. */
@@ -80,3 +75,18 @@ export class BootOffers {
     return FIRST_LOADERS.has(file) ? `${url}/boot/${file}` : `${url}/files/${file.replace(/^\/+/, '')}`;
   }
 }
+
+function nearest(
+  machine: Machine | undefined,
+  role: Role | undefined,
+  profile: Profile,
+  subnet: BootSubnet,
+): LoaderSetting {
+  if (machine?.loader !== undefined) return { source: 'machine', loader: machine.loader };
+  if (role?.loader !== undefined) return { source: 'role', loader: role.loader };
+  if (profile.loader !== undefined) return { source: 'profile', loader: profile.loader };
+  if (subnet.loader !== undefined) return { source: 'subnet', loader: subnet.loader };
+  return BY_DEFAULT;
+}
+
+const BY_DEFAULT: LoaderSetting = { source: 'default', loader: 'auto' };

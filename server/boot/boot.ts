@@ -87,7 +87,8 @@ export class Boot implements DhcpBoot, FileBoot {
     const assignment = this.#planner.assignment(facts.mac, machine);
     const role = assignment.kind === 'role' ? assignment.role : undefined;
     const impostorOf = machine === undefined ? this.#senders.impostorOf(facts.mac) : undefined;
-    return { machine, ...(impostorOf === undefined ? {} : { impostorOf }), role, assignment };
+    const sender = { machine, role, assignment };
+    return impostorOf === undefined ? sender : { ...sender, impostorOf };
   }
 
   bootOffer(facts: DhcpFacts, subnet: BootSubnet, sender = this.senderOf(facts)): BootOffer {

@@ -45,7 +45,8 @@ export const isLive = (lease: Lease, now: number): boolean => lease.state !== 'r
 
 /** The lease that this NIC has in the subnet, live or not. */
 export function leaseInSubnet({ mac, subnet, addresses }: LeaseSubject): Lease | undefined {
-  return addresses.leasesOf(mac).find((lease) => contains(subnet.cidr, lease.address));
+  for (const lease of addresses.leasesOf(mac)) if (contains(subnet.cidr, lease.address)) return lease;
+  return undefined;
 }
 
 /**
@@ -64,8 +65,10 @@ export interface Refusal {
  */
 export function refusalOf(subject: LeaseSubject, address: Ipv4): Refusal | undefined {
   const { mac, machine, subnet, now, addresses } = subject;
-  const text = formatIpv4(address);
-  const refuse = (kind: Refusal['kind'], problem: string): Refusal => ({ kind, reason: `${text} ${problem}` });
+  const refuse = (kind: Refusal['kind'], problem: string): Refusal => ({
+    kind,
+    reason: `${formatIpv4(address)} ${problem}`,
+  });
   if (!contains(subnet.cidr, address)) return refuse('elsewhere', `is not in ${formatCidr(subnet.cidr)}`);
   const reserved = addresses.reservedFor(address);
   if (reserved !== undefined && reserved.name !== machine?.name) {
@@ -112,16 +115,12 @@ export type AddressChoice =
  */
 export function chooseAddress(subject: LeaseSubject, requested: Ipv4 | undefined): AddressChoice {
   const { machine, subnet, mac, now, addresses } = subject;
-  const wishes: readonly (readonly [Ipv4 | undefined, string])[] = [
-    [inSubnet(machine?.address, subnet), 'reserved for the machine'],
-    [leaseInSubnet(subject)?.address, 'its last lease'],
-    [addresses.heldBy(mac, subnet, now), 'offered before'],
-    [inSubnet(requested, subnet), 'asked for'],
-  ];
-  for (const [address, why] of wishes) {
-    if (address !== undefined && isGiven(subject, address) && refusalOf(subject, address) === undefined)
-      return { kind: 'address', address, why };
-  }
+  const wish =
+    wished(subject, inSubnet(machine?.address, subnet), 'reserved for the machine') ??
+    wished(subject, leaseInSubnet(subject)?.address, 'its last lease') ??
+    wished(subject, addresses.heldBy(mac, subnet, now), 'offered before') ??
+    wished(subject, inSubnet(requested, subnet), 'asked for');
+  if (wish !== undefined) return wish;
   const free = addresses.free(subnet, now, machine !== undefined);
   if (free !== undefined) {
     const rests = addresses.leaseAt(free);
@@ -134,6 +133,12 @@ export function chooseAddress(subject: LeaseSubject, requested: Ipv4 | undefined
     kind: 'none',
     reason: `no address is free in ${formatCidr(subnet.cidr)}${taken === undefined ? '' : ` (${taken.reason})`}${kept ? ' for unknown machines' : ''}`,
   };
+}
+
+function wished(subject: LeaseSubject, address: Ipv4 | undefined, why: string): AddressChoice | undefined {
+  if (address === undefined || !isGiven(subject, address) || refusalOf(subject, address) !== undefined)
+    return undefined;
+  return { kind: 'address', address, why };
 }
 
 /** Reserved for it, or of a pool for its kind: at a DISCOVER a machine leaves an address that is excluded or not for it any more. */

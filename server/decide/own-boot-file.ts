@@ -4,7 +4,7 @@ import type { BootFiles } from '../domain/dhcp-options.js';
 /** Boot files as one place sets them. */
 export interface BootFileSetting {
   readonly source: 'machine' | 'profile' | 'subnet';
-  readonly files: BootFiles | undefined;
+  readonly files: BootFiles;
 }
 
 export interface OwnBootFile {
@@ -17,13 +17,17 @@ export interface OwnBootFile {
  * firmware (erratum of RFC 4578): either number serves both, its own number first.
  */
 export function ownBootFile(arch: number, settings: readonly BootFileSetting[]): OwnBootFile | undefined {
-  return lookUp([arch, ...(arch === 7 ? [9] : arch === 9 ? [7] : [])], arch, settings);
+  return lookUp(arch === 7 ? SEVEN : arch === 9 ? NINE : [arch], arch, settings);
 }
 
 /** The file for architectures that no loader is shipped for. */
 export function fallbackBootFile(arch: number, settings: readonly BootFileSetting[]): OwnBootFile | undefined {
-  return lookUp(['default'], arch, settings);
+  return lookUp(DEFAULT, arch, settings);
 }
+
+const SEVEN = [7, 9];
+const NINE = [9, 7];
+const DEFAULT = ['default' as const];
 
 /** Settings are never changed: others replace them. */
 const sorted = new WeakMap<BootFiles, ReadonlyMap<number | 'default' | undefined, readonly [string, string]>>();
@@ -48,7 +52,6 @@ function lookUp(
   settings: readonly BootFileSetting[],
 ): OwnBootFile | undefined {
   for (const { source, files } of settings) {
-    if (files === undefined) continue;
     const known = byArch(files);
     for (const want of wanted) {
       const found = known.get(want);

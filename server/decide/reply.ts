@@ -1,7 +1,8 @@
 import { type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { MessageType } from '../wire/dhcp/option-kinds.js';
+import { OptionSet } from '../wire/dhcp/option-set.js';
 import { OPTIONS, type OptionName, type OptionValue } from '../wire/dhcp/option-table.js';
-import { setOption } from '../wire/dhcp/options.js';
+import { type OptionsToFill, setOption } from '../wire/dhcp/options.js';
 import type { DhcpPacket } from '../wire/dhcp/packet.js';
 import type { EncodedOptions } from './subnet-options.js';
 
@@ -18,7 +19,7 @@ export interface ReplyContent {
   readonly file?: string | undefined;
   /** Before and after `options`. */
   readonly encoded?: readonly EncodedOptions[];
-  readonly options?: ReplyOptions;
+  readonly options?: ReplyOptions | undefined;
   readonly encodedAfter?: EncodedOptions;
   /** Set by people; they replace those above. */
   readonly chosen?: ReadonlyMap<number, { readonly bytes: Uint8Array }>;
@@ -31,16 +32,17 @@ export interface ReplyContent {
  * the client id is echoed (RFC 6842), the machine id too (RFC 4578, section 2.3), the relay's option 82 last (RFC 3046, 2.2).
  */
 export function replyTo(request: DhcpPacket, content: ReplyContent): DhcpPacket {
-  const options = new Map<number, Uint8Array>();
+  const options = new OptionSet();
   setOption(options, 'messageType', content.type);
   setOption(options, 'serverId', content.serverId);
-  for (const encoded of content.encoded ?? []) for (const [code, bytes] of encoded) options.set(code, bytes);
-  const named = content.options ?? {};
-  for (const name of Object.keys(named) as OptionName[]) copyNamed(options, named, name);
-  for (const [code, bytes] of content.encodedAfter ?? []) options.set(code, bytes);
-  for (const [code, { bytes }] of content.chosen ?? []) options.set(code, bytes);
-  const boot = content.boot ?? {};
-  for (const name of Object.keys(boot) as OptionName[]) copyNamed(options, boot, name);
+  const add = (bytes: Uint8Array, code: number): unknown => options.set(code, bytes);
+  for (const encoded of content.encoded ?? []) encoded.forEach(add);
+  if (content.options !== undefined) copyAll(options, content.options);
+  content.encodedAfter?.forEach(add);
+  content.chosen?.forEach(({ bytes }, code) => {
+    options.set(code, bytes);
+  });
+  if (content.boot !== undefined) copyAll(options, content.boot);
   // RFC 3011, section 2: a server that obeys the option says so.
   echo(request, options, 'subnetSelection');
   echo(request, options, 'clientUuid');
@@ -67,12 +69,16 @@ export function replyTo(request: DhcpPacket, content: ReplyContent): DhcpPacket 
   };
 }
 
-function copyNamed<N extends OptionName>(into: Map<number, Uint8Array>, options: ReplyOptions, name: N): void {
+function copyAll(into: OptionsToFill, options: ReplyOptions): void {
+  for (const name in options) copyNamed(into, options, name as OptionName);
+}
+
+function copyNamed<N extends OptionName>(into: OptionsToFill, options: ReplyOptions, name: N): void {
   const value: OptionValue<N> | undefined = options[name];
   if (value !== undefined) setOption(into, name, value);
 }
 
-function echo(request: DhcpPacket, options: Map<number, Uint8Array>, name: OptionName): void {
+function echo(request: DhcpPacket, options: OptionsToFill, name: OptionName): void {
   const { code } = OPTIONS[name];
   const bytes = request.options.get(code);
   if (bytes !== undefined) options.set(code, bytes);

@@ -87,7 +87,7 @@ export class Datagrams {
       const from = this.#inAt + i * RECEIVE_BYTES;
       block.set(this.#arena.bytes.subarray(from, from + length), at);
       if (this.#in.isTruncated(i)) whole = false;
-      else take(block.subarray(at, at + length));
+      else take(new Uint8Array(block.buffer, at, length));
       at += length;
     }
     return whole;

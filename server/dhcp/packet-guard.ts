@@ -1,7 +1,8 @@
 import type { NewEvent } from '../domain/event.js';
 import { hexOf } from '../domain/hex.js';
-import { formatIpv4, type Ipv4, ipv4FromOctets, UNSPECIFIED } from '../domain/ipv4.js';
+import { formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
+import { NumberBuckets } from './number-buckets.js';
 import { type BucketRate, TokenBuckets } from './token-buckets.js';
 
 /**
@@ -15,7 +16,7 @@ const PER_RELAY: BucketRate = { perSecond: 20_000, burst: 50_000 };
 const DECLINES_PER_MAC: BucketRate = { perSecond: 0.1, burst: 4 };
 /** By subnet, since a flood invents MACs and relays: of a /24 a few at once, and a tenth in ten minutes. */
 const DECLINES_PER_SUBNET: BucketRate = { perSecond: 0.05, burst: 16 };
-const MACS_KEPT = 32_768;
+const MAC_PLACES = 16_384;
 const RELAYS_KEPT = 1024;
 /** The first drop is told at once, then the sum of each period. */
 const PERIOD_MS = 10_000;
@@ -45,7 +46,7 @@ interface Told {
  */
 export class PacketGuard {
   readonly #options: PacketGuardOptions;
-  readonly #macs: TokenBuckets<number>;
+  readonly #macs: NumberBuckets;
   readonly #relays: TokenBuckets<string | Ipv4>;
   readonly #decliners = new TokenBuckets<Mac>(DECLINES_PER_MAC, RELAYS_KEPT);
   readonly #declines = new TokenBuckets<string>(DECLINES_PER_SUBNET, RELAYS_KEPT);
@@ -54,7 +55,7 @@ export class PacketGuard {
 
   constructor(options: PacketGuardOptions) {
     this.#options = options;
-    this.#macs = new TokenBuckets(options.perMac ?? PER_MAC, MACS_KEPT);
+    this.#macs = new NumberBuckets(options.perMac ?? PER_MAC, MAC_PLACES);
     this.#relays = new TokenBuckets(options.perRelay ?? PER_RELAY, RELAYS_KEPT);
   }
 
@@ -74,7 +75,9 @@ export class PacketGuard {
       }));
       return false;
     }
-    const giaddr = ipv4FromOctets(bytes.subarray(GIADDR, GIADDR + 4));
+    let relayed = 0;
+    for (let i = GIADDR; i < GIADDR + 4; i++) relayed = relayed * 256 + (bytes[i] ?? 0);
+    const giaddr = relayed as Ipv4;
     if (!this.#relays.take(giaddr === UNSPECIFIED ? interfaceName : giaddr, now)) {
       const relay = giaddr === UNSPECIFIED ? interfaceName : formatIpv4(giaddr);
       this.limited.relay++;

@@ -1,6 +1,6 @@
 import type { NewEvent } from '../domain/event.js';
 import { formatCidr } from '../domain/ipv4.js';
-import type { PoolUsage } from '../state/pool-usage.js';
+import type { PoolUsage } from '../state/pools.js';
 
 /** Shares of a pool. Between the last two the level stays, so that one machine that comes and goes tells nothing new. */
 const FILLING = 0.9;

@@ -1,5 +1,6 @@
 import { invalid } from './errors.js';
 import { hexOf } from './hex.js';
+import { TextMemo } from './text-memo.js';
 
 /** An Ethernet address in lower case with colons, `52:54:00:00:00:01`. Made by parseMac or macFromBytes only. */
 export type Mac = string & { readonly __brand: 'Mac' };
@@ -21,8 +22,11 @@ export function parseMac(text: string, field = 'mac'): Mac {
 
 export function macFromBytes(bytes: Uint8Array): Mac | undefined {
   if (bytes.length < 6) return undefined;
-  return hexOf(bytes.subarray(0, 6), ':') as Mac;
+  return LAST_MACS.of(bytes.length === 6 ? bytes : bytes.subarray(0, 6));
 }
+
+/** Of a storm, those whose next packet is near. */
+const LAST_MACS = new TextMemo(4096, (bytes) => hexOf(bytes, ':') as Mac);
 
 export function macToBytes(mac: Mac): Uint8Array {
   return Uint8Array.from(mac.split(':'), (pair) => Number.parseInt(pair, 16));

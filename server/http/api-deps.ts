@@ -12,6 +12,7 @@ import type { Lease } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
 import type { Store } from '../domain/ports.js';
 import type { Subnet } from '../domain/site.js';
+import type { PoolUsage } from '../state/pools.js';
 import type { State } from '../state/state.js';
 import type { DesiredWriter } from './desired-writer.js';
 import type { Tokens } from './tokens.js';
@@ -102,6 +103,8 @@ export interface ApiDeps {
   /** Told after a verification or an upload: looks which files are damaged now. */
   readonly damageChanged: () => Promise<void>;
   readonly leases: () => Iterable<Lease>;
+  /** How full the pools are. `now`: epoch seconds. */
+  readonly poolUsage: (now: number) => readonly PoolUsage[];
   /** Ends a lease or quarantine before its time; `undefined` = nothing is on record. */
   readonly releaseLease: (address: Ipv4) => Promise<Lease | undefined>;
   /** What was heard about the network; absent = nothing listens. */

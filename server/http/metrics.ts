@@ -1,5 +1,5 @@
 import { formatCidr } from '../domain/ipv4.js';
-import { type PoolUsage, poolUsage } from '../state/pool-usage.js';
+import type { PoolUsage } from '../state/pools.js';
 import type { ApiDeps } from './api-deps.js';
 import { MACHINE_STATUSES } from './machine-resource.js';
 
@@ -24,7 +24,7 @@ export class Metrics {
   }
 
   #pools(nowSeconds: number): readonly string[] {
-    const usage = poolUsage(this.#deps.subnets, this.#deps.leases(), nowSeconds);
+    const usage = this.#deps.poolUsage(nowSeconds);
     const rows = (pick: (row: PoolUsage) => number): [string, number][] =>
       usage.map((row) => [`subnet="${formatCidr(row.cidr)}"`, pick(row)]);
     return [

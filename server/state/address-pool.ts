@@ -1,3 +1,4 @@
+import { AddressSet } from '../domain/address-set.js';
 import type { AddressRange, Ipv4 } from '../domain/ipv4.js';
 
 /** Addresses looked at in one call: a bound for huge pools that are full; the next call goes on from there. */
@@ -33,12 +34,12 @@ export class AddressPool {
   readonly #sorted: readonly AddressRange[];
   /** Addresses in it. */
   readonly size: number;
-  readonly #used = new Set<Ipv4>();
+  readonly #used = new AddressSet();
   #range = 0;
   #next: number;
   #returned: Ipv4[] = [];
   #head = 0;
-  readonly #queued = new Set<Ipv4>();
+  readonly #queued = new AddressSet();
   #scannedAt = Number.NEGATIVE_INFINITY;
 
   constructor(ranges: readonly AddressRange[]) {

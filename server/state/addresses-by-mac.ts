@@ -1,12 +1,12 @@
-import { ChurningMap } from '../domain/churning-map.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
+import { WideMap } from '../domain/wide-map.js';
 
 const NONE: readonly Ipv4[] = [];
 
 /** Which addresses belong to which network card. Nearly all have one: that costs no list of its own to speak of. */
 export class AddressesByMac {
-  readonly #index = new ChurningMap<Mac, readonly Ipv4[]>();
+  readonly #index = new WideMap<Mac, readonly Ipv4[]>();
 
   /** Not changed by what comes later. */
   of(mac: Mac): readonly Ipv4[] {

@@ -5,10 +5,11 @@ import type { Lease, LeaseChange } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
 import type { Subnet } from '../domain/site.js';
+import { WideMap } from '../domain/wide-map.js';
 import { AddressesByMac } from './addresses-by-mac.js';
 import { type Hold, Holds } from './holds.js';
 import { MinHeap } from './min-heap.js';
-import { Pools } from './pools.js';
+import { Pools, type PoolUsage } from './pools.js';
 import { PortLeases } from './port-leases.js';
 
 /** The part of the store that makes leases durable (domain/ports.ts). */
@@ -30,6 +31,8 @@ export interface LeaseBookOptions {
   readonly store: LeaseStore;
 }
 
+const NONE: readonly Lease[] = [];
+
 /** Firmware that wants an offer asks for it within 4 s (docs/hardware.md: OVMF); an older one is not wanted. */
 const UNWANTED_SECONDS = 10;
 
@@ -40,7 +43,7 @@ const UNWANTED_SECONDS = 10;
  */
 export class LeaseBook {
   readonly #options: LeaseBookOptions;
-  readonly #leases = new Map<Ipv4, Lease>();
+  readonly #leases = new WideMap<Ipv4, Lease>();
   readonly #leasedTo = new AddressesByMac();
   readonly #holds = new Holds();
   /** The one that rests longest first. */
@@ -91,12 +94,14 @@ export class LeaseBook {
   }
 
   leasesOf(mac: Mac): readonly Lease[] {
+    const its = this.#leasedTo.of(mac);
+    if (its.length === 0) return NONE;
     const found: Lease[] = [];
-    for (const address of this.#leasedTo.of(mac)) {
+    for (const address of its) {
       const lease = this.#leases.get(address);
       if (lease !== undefined && lease.state !== 'declined') found.push(lease);
     }
-    return found.sort((a, b) => b.expiresAt - a.expiresAt);
+    return found.length === 1 ? found : found.sort((a, b) => b.expiresAt - a.expiresAt);
   }
 
   holderOf(address: Ipv4, now: number): Mac | undefined {
@@ -124,6 +129,12 @@ export class LeaseBook {
 
   isCrowded(subnet: Subnet): boolean {
     return this.#pools.isCrowded(subnet);
+  }
+
+  /** How full the pools are, one row for each subnet with a pool. */
+  usage(now: number): readonly PoolUsage[] {
+    this.#expire(now);
+    return this.#pools.usage();
   }
 
   leasesAtPort(port: string, mac: Mac): number {

@@ -1,4 +1,4 @@
-import { broadcastOf, contains, type Ipv4 } from '../domain/ipv4.js';
+import { broadcastOf, type Cidr, contains, type Ipv4 } from '../domain/ipv4.js';
 import type { Subnet } from '../domain/site.js';
 import { isOpen, poolsOf, type SubnetPool, serves } from './subnet-pools.js';
 
@@ -9,6 +9,14 @@ export interface PoolsOptions {
   /** Never given from a pool. */
   readonly excluded: Iterable<Ipv4>;
   readonly unaddressed?: (() => number) | undefined;
+}
+
+export interface PoolUsage {
+  readonly cidr: Cidr;
+  /** Addresses in the pools of the subnet. */
+  readonly size: number;
+  /** Those that are leased or in quarantine now; offers do not count, they can be offered again. */
+  readonly used: number;
 }
 
 /** The pools of all subnets: which address belongs to which, and who may have it. They know of leases only how many there are. */
@@ -64,6 +72,17 @@ export class Pools {
       used += entry.pool.used;
     }
     return size > 0 && used >= size * CROWDED;
+  }
+
+  usage(): readonly PoolUsage[] {
+    const rows: PoolUsage[] = [];
+    for (const subnet of this.#subnets) {
+      const its = this.#pools.filter((entry) => sameCidr(entry.subnet, subnet));
+      const size = its.reduce((sum, { pool }) => sum + pool.size, 0);
+      const used = its.reduce((sum, { pool }) => sum + pool.used, 0);
+      if (size > 0) rows.push({ cidr: subnet.cidr, size, used });
+    }
+    return rows;
   }
 
   /** Where an address for such a machine may be looked for now. */

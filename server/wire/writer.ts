@@ -88,6 +88,18 @@ export class Writer {
     if (value.length > 0) this.#bytes.set(value, at);
   }
 
+  /** The same for a text of characters up to U+00FF without a NUL; another throws. */
+  latin1(value: string, size: number, field: string): void {
+    if (value.length > size) throw new WireError(field, `is ${value.length} bytes long, at most ${size} fit`);
+    const at = this.#grow(size, field);
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code === 0 || code > 255) throw new WireError(field, `holds the character U+${code.toString(16)}`);
+      this.#bytes[at + i] = code;
+    }
+    if (this.#isUsed) this.#bytes.fill(0, at + value.length, at + size);
+  }
+
   /** The value and a NUL. A NUL inside the value throws: the reader would see two fields. */
   nulTerminated(value: Uint8Array, field: string): void {
     if (value.includes(0)) throw new WireError(field, 'holds a NUL byte');

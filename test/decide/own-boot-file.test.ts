@@ -10,9 +10,9 @@ function chosen(arch: number, { machine, profile, subnet }: Files, client: 'pxe'
     mode: 'full',
     setting: { loader: 'auto', source: 'default' },
     bootFiles: [
-      { source: 'machine', files: machine },
-      { source: 'profile', files: profile },
-      { source: 'subnet', files: subnet },
+      ...(machine === undefined ? [] : [{ source: 'machine' as const, files: machine }]),
+      ...(profile === undefined ? [] : [{ source: 'profile' as const, files: profile }]),
+      ...(subnet === undefined ? [] : [{ source: 'subnet' as const, files: subnet }]),
     ],
   };
   const choice = chooseLoader(request);

@@ -1,16 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { DhcpMetrics } from '../../server/dhcp/dhcp-metrics.js';
+import { NumberBuckets } from '../../server/dhcp/number-buckets.js';
 import { PacketGuard } from '../../server/dhcp/packet-guard.js';
 import { PoolWatch } from '../../server/dhcp/pool-watch.js';
-import { TokenBuckets } from '../../server/dhcp/token-buckets.js';
+import { type BucketRate, TokenBuckets } from '../../server/dhcp/token-buckets.js';
 import type { NewEvent } from '../../server/domain/event.js';
-import { parseCidr, parseIpv4 } from '../../server/domain/ipv4.js';
-import type { Lease } from '../../server/domain/lease.js';
+import { parseCidr } from '../../server/domain/ipv4.js';
 import { parseMac } from '../../server/domain/mac.js';
-import { poolUsage } from '../../server/state/pool-usage.js';
 import { encodePacket } from '../../server/wire/dhcp/packet.js';
 import { client, request } from '../support/dhcp-packets.js';
-import { subnet } from '../support/dhcp-site.js';
 
 type Told = Omit<NewEvent, 'at'>;
 
@@ -23,26 +21,36 @@ function numbered(index: number): string {
   return `52:54:00:${tail.slice(0, 2)}:${tail.slice(2, 4)}:${tail.slice(4)}`;
 }
 
-describe('token buckets', () => {
+const KINDS = {
+  'of any key': (rate: BucketRate) => new TokenBuckets<number>(rate, 8),
+  'of numbers': (rate: BucketRate) => new NumberBuckets(rate, 8),
+};
+
+describe.each(Object.entries(KINDS))('token buckets %s', (_, make) => {
+  const a = 0x525400000001;
+
   test('give the burst, then as many as come back', () => {
-    const buckets = new TokenBuckets<string>({ perSecond: 10, burst: 3 }, 8);
-    expect([0, 0, 0, 0, 50, 100, 100].map((at) => buckets.take('a', at))).toEqual([
-      true,
-      true,
-      true,
-      false,
-      false,
-      true,
-      false,
-    ]);
+    const buckets = make({ perSecond: 10, burst: 3 });
+    const taken = [0, 0, 0, 0, 50, 100, 100].map((at) => buckets.take(a, at));
+    expect(taken).toEqual([true, true, true, false, false, true, false]);
   });
 
   test('a rested bucket holds no more than the burst, and a clock that goes back gives nothing', () => {
-    const buckets = new TokenBuckets<string>({ perSecond: 1, burst: 2 }, 8);
-    buckets.take('a', 0);
-    expect([60_000, 60_000, 60_000, 0].map((at) => buckets.take('a', at))).toEqual([true, true, false, false]);
+    const buckets = make({ perSecond: 1, burst: 2 });
+    buckets.take(a, 0);
+    expect([60_000, 60_000, 60_000, 0].map((at) => buckets.take(a, at))).toEqual([true, true, false, false]);
   });
 
+  test('one sender does not take the tokens of another', () => {
+    const buckets = make({ perSecond: 0, burst: 1 });
+    expect([a, a, a + 1, a + 1, a + 2 ** 24, 0, 0].map((key) => buckets.take(key, 0))).toEqual([
+      ...[true, false, true, false],
+      ...[true, true, false],
+    ]);
+  });
+});
+
+describe('token buckets', () => {
   test('remember a bounded number of keys, the busy one among them', () => {
     const buckets = new TokenBuckets<number>({ perSecond: 0, burst: 5 }, 100);
     let passed = 0;
@@ -51,6 +59,16 @@ describe('token buckets', () => {
       if (i % 10 === 0 && buckets.take(0, 0)) passed++;
     }
     expect(buckets.size).toBeLessThanOrEqual(200);
+    expect(passed).toBe(5);
+  });
+
+  test('of numbers: whoever goes on is not forgotten, however many keys come', () => {
+    const buckets = new NumberBuckets({ perSecond: 0, burst: 5 }, 16);
+    let passed = 0;
+    for (let i = 1; i <= 10_000; i++) {
+      buckets.take(0x525400000000 + i, i);
+      if (buckets.take(7, i)) passed++;
+    }
     expect(passed).toBe(5);
   });
 });
@@ -141,25 +159,6 @@ describe('pools', () => {
       return told.map(({ kind }) => kind.replace('dhcp.pool-', '')).join();
     });
     expect(seen).toEqual(['', '', 'filling', '', '', 'full', 'filling', 'full', 'filling', 'roomy', '']);
-  });
-
-  test('count live leases and quarantines of the pool, not reservations beside it', () => {
-    const lease = (address: string, over: Partial<Lease> = {}): Lease => ({
-      address: parseIpv4(address),
-      mac: parseMac('52:54:00:00:00:01'),
-      state: 'active',
-      startedAt: 0,
-      expiresAt: 100,
-      ...over,
-    });
-    const leases = [
-      lease('10.77.0.100'),
-      lease('10.77.0.101', { state: 'declined' }),
-      lease('10.77.0.102', { state: 'released' }),
-      lease('10.77.0.103', { expiresAt: 50 }),
-      lease('10.77.0.11'),
-    ];
-    expect(poolUsage([subnet()], leases, 50)).toMatchObject([{ size: 101, used: 2 }]);
   });
 });
 

@@ -70,6 +70,28 @@ class HeldStore implements LeaseStore {
   }
 }
 
+test('how full the pools are: live leases and quarantines in them, not reservations beside them', () => {
+  const lease = (address: string, over: Partial<Lease> = {}): Lease => ({
+    address: ip(address),
+    mac: parseMac('52:54:00:00:00:01'),
+    state: 'active',
+    startedAt: 0,
+    expiresAt: 100,
+    ...over,
+  });
+  const { leases } = book({
+    leases: [
+      lease('10.77.0.100'),
+      lease('10.77.0.101', { state: 'declined' }),
+      lease('10.77.0.102', { state: 'released' }),
+      lease('10.77.0.103', { expiresAt: 50 }),
+      lease('10.77.0.11'),
+    ],
+  });
+  expect(leases.usage(50)).toMatchObject([{ size: 101, used: 2 }]);
+  expect(leases.usage(101)).toMatchObject([{ size: 101, used: 0 }]);
+});
+
 describe('a change and the store', () => {
   test('is seen at once by packets that follow, and only promised when durable', async () => {
     const store = new HeldStore();

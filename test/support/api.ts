@@ -17,7 +17,9 @@ import { Tokens } from '../../server/http/tokens.js';
 import { DamageWatch } from '../../server/images/damage-watch.js';
 import { ImageKeeper } from '../../server/images/image-keeper.js';
 import { createSortedServer } from '../../server/images/sorted-server.js';
+import { LeaseBook } from '../../server/state/leases.js';
 import { startCore, type TestCore } from './boot-core.js';
+import { MemoryLeases } from './dhcp-rules.js';
 import { answerFaults, type OpenApi } from './openapi-check.js';
 
 export const adminToken = 'admin-token-of-the-test-0123456789abcdef';
@@ -107,6 +109,14 @@ export async function startApi(
         };
       },
     },
+    poolUsage: (now) =>
+      new LeaseBook({
+        leases,
+        subnets: testSubnets,
+        excluded: [],
+        reservedFor: () => undefined,
+        store: new MemoryLeases(),
+      }).usage(now),
     boot: core.views,
     images: keeper?.images ?? noImages,
     damageChanged: async () => await keeper?.damage.refresh(),

@@ -1,5 +1,6 @@
 import { hexOf } from '../../domain/hex.js';
 import { formatIpv4, type Ipv4, ipv4FromOctets } from '../../domain/ipv4.js';
+import { TextMemo } from '../../domain/text-memo.js';
 import { WireError } from '../wire-error.js';
 import { readDomains, writeDomains } from './domains.js';
 import { formatRoute, type Route, readRoutes, writeRoutes } from './routes.js';
@@ -7,6 +8,7 @@ import { printSubOptions, readSubOptions, SUB_OPTIONS_END, type SubOptions, writ
 
 /** RFC 2132, section 9.6. */
 export const MESSAGE_TYPES = ['discover', 'offer', 'request', 'decline', 'ack', 'nak', 'release', 'inform'] as const;
+const MESSAGE_TYPE_BYTES = MESSAGE_TYPES.map((_, index) => Uint8Array.of(index + 1));
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
 /** What the value of an option looks like in code, by kind. */
@@ -47,7 +49,9 @@ type KindTable = { readonly [K in OptionKind]: KindCodec<KindValues[K]> };
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-export const hex = (bytes: Uint8Array): string => hexOf(bytes);
+export const hex = (bytes: Uint8Array): string => LAST_HEX.of(bytes);
+
+const LAST_HEX = new TextMemo(4096, (bytes) => hexOf(bytes));
 
 /** Control characters become escapes, so that a dump or an event keeps to one line. */
 export const quote = (text: string): string => JSON.stringify(text);
@@ -96,25 +100,8 @@ const KINDS: KindTable = {
   },
   text: {
     // Some clients count a closing NUL into the length (RFC 2132, section 2, tells servers to expect it).
-    read: (bytes) => {
-      let text = '';
-      for (let i = 0; i < bytes.length; i++) {
-        const byte = bytes[i] ?? 0;
-        if (byte === 0) return text;
-        if (byte > 0x7f) return decodeUtf8(bytes);
-        text += String.fromCharCode(byte);
-      }
-      return text;
-    },
-    write: (value) => {
-      const bytes = new Uint8Array(value.length);
-      for (let i = 0; i < value.length; i++) {
-        const code = value.charCodeAt(i);
-        if (code > 0x7f) return encoder.encode(value);
-        bytes[i] = code;
-      }
-      return bytes;
-    },
+    read: (bytes) => LAST_TEXTS.of(bytes),
+    write: bytesOf,
     print: quote,
   },
   routes: { read: readRoutes, write: writeRoutes, print: (routes) => routes.map(formatRoute).join(', ') },
@@ -127,7 +114,7 @@ const KINDS: KindTable = {
       if (word === undefined) throw new WireError(field, `${code} is not a message type`);
       return word;
     },
-    write: (value) => Uint8Array.of(MESSAGE_TYPES.indexOf(value) + 1),
+    write: (value) => MESSAGE_TYPE_BYTES[MESSAGE_TYPES.indexOf(value)] ?? Uint8Array.of(0),
     print: (value) => value,
   },
   subOptions: { read: readSubOptions, write: writeSubOptions, print: printSubOptions },
@@ -173,7 +160,32 @@ function unsigned(size: 1 | 2 | 4): KindCodec<number> {
   };
 }
 
-/** Up to a closing NUL. Nearly all text is ASCII, for which the decoder costs more than a loop. */
+/** Names of files and servers are the same for all machines of a storm. */
+const LAST_WRITTEN = new Map<string, Uint8Array>();
+const MOST_WRITTEN = 64;
+
+/** Not to be changed: others get the same. */
+function bytesOf(text: string): Uint8Array {
+  const before = LAST_WRITTEN.get(text);
+  if (before !== undefined) return before;
+  const bytes = encoder.encode(text);
+  if (LAST_WRITTEN.size >= MOST_WRITTEN) LAST_WRITTEN.clear();
+  LAST_WRITTEN.set(text, bytes);
+  return bytes;
+}
+
+/** Vendor classes and names of hosts. */
+const LAST_TEXTS = new TextMemo(1024, textOf);
+
+/** Up to a closing NUL. Nearly all text is ASCII, for which the decoder costs more than it is worth. */
+function textOf(bytes: Uint8Array): string {
+  let length = 0;
+  for (let byte = bytes[0]; byte !== undefined && byte !== 0; byte = bytes[++length]) {
+    if (byte > 0x7f) return decodeUtf8(bytes);
+  }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1');
+}
+
 function decodeUtf8(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
   return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));

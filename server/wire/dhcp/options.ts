@@ -1,11 +1,16 @@
-import { Reader } from '../reader.js';
 import { WireError } from '../wire-error.js';
 import type { Writer } from '../writer.js';
 import { readKind, writeKind } from './option-kinds.js';
+import { cut, type OptionSet } from './option-set.js';
 import { lengthField, OPTIONS, type OptionName, type OptionValue, optionField } from './option-table.js';
 
 /** Code -> bytes in packet order. Bytes are read by kind only when asked for, so unknown or odd options survive untouched. */
 export type DhcpOptions = ReadonlyMap<number, Uint8Array>;
+
+/** Where options are put. */
+export interface OptionsToFill {
+  set(code: number, bytes: Uint8Array): unknown;
+}
 
 const PAD = 0;
 const END = 255;
@@ -21,11 +26,7 @@ export function getOption<N extends OptionName>(options: DhcpOptions, name: N): 
 }
 
 /** Adds or replaces; a replaced option keeps its place in the packet. */
-export function setOption<N extends OptionName>(
-  options: Map<number, Uint8Array>,
-  name: N,
-  value: OptionValue<N>,
-): void {
+export function setOption<N extends OptionName>(options: OptionsToFill, name: N, value: OptionValue<N>): void {
   const row = OPTIONS[name];
   options.set(row.code, writeKind<(typeof OPTIONS)[N]['kind']>(row.kind, value, optionField(row.code)));
 }
@@ -35,20 +36,29 @@ export function hasOption(options: DhcpOptions, name: OptionName): boolean {
 }
 
 /**
- * Reads one option area into `into`. The same code again continues the value (RFC 3396: pieces are joined in order). An area
- * may stop without END at an option's border, as some clients do; inside an option it is cut and throws WireError.
+ * Reads the option area from `start` to `end` of `bytes` into `into`. The same code again continues the value (RFC 3396: pieces are
+ * joined in order). An area may stop without END at an option's border, as some clients do; inside an option it is cut and throws
+ * WireError. `own`: `into` was made for these bytes.
  */
-export function readOptionArea(bytes: Uint8Array, into: Map<number, Uint8Array>, area: string): void {
-  const reader = new Reader(bytes);
+export function readOptionArea(
+  bytes: Uint8Array,
+  { start, end, own }: { readonly start: number; readonly end: number; readonly own: boolean },
+  into: OptionSet,
+): void {
   // Joined once at the end: a packet can hold thousands of pieces, and joining each to the ones before would copy megabytes.
   let pieces: Map<number, Uint8Array[]> | undefined;
-  while (reader.remaining > 0) {
-    const code = reader.u8(area);
+  let at = start;
+  while (at < end) {
+    const code = bytes[at++] ?? 0;
     if (code === PAD) continue;
     if (code === END) break;
-    const field = optionField(code);
-    const length = reader.u8(lengthField(code));
-    const piece = reader.bytes(length, field);
+    if (at === end) throw cut(lengthField(code), 1, at, 0);
+    const length = bytes[at++] ?? 0;
+    if (length > end - at) throw cut(optionField(code), length, at, end - at);
+    const from = at;
+    at += length;
+    if (own && into.place(code, from, length)) continue;
+    const piece = bytes.subarray(from, at);
     const before = into.get(code);
     if (before === undefined) {
       into.set(code, piece);
@@ -64,12 +74,12 @@ export function readOptionArea(bytes: Uint8Array, into: Map<number, Uint8Array>,
 
 /** Writes all options and END; a value over 255 bytes goes out in pieces (RFC 3396). */
 export function writeOptionArea(options: DhcpOptions, writer: Writer): void {
-  for (const [code, value] of options) {
+  options.forEach((value, code) => {
     const field = optionField(code);
     if (code === PAD || code === END) throw new WireError(field, 'is not an option that can be sent');
     if (value.length <= LARGEST_PIECE) {
       writer.option(code, value, field);
-      continue;
+      return;
     }
     let at = 0;
     do {
@@ -79,13 +89,14 @@ export function writeOptionArea(options: DhcpOptions, writer: Writer): void {
       writer.bytes(piece, field);
       at += LARGEST_PIECE;
     } while (at < value.length);
-  }
+  });
   writer.u8(END, 'end of options');
 }
 
 /** Bytes that the option takes in an area, with the header of each piece. */
 export function optionSize(value: Uint8Array): number {
-  return value.length + 2 * Math.max(1, Math.ceil(value.length / LARGEST_PIECE));
+  if (value.length <= LARGEST_PIECE) return value.length + 2;
+  return value.length + 2 * Math.ceil(value.length / LARGEST_PIECE);
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

@@ -3,6 +3,7 @@ import { type Mac, macFromBytes } from '../../domain/mac.js';
 import { Reader } from '../reader.js';
 import { WireError } from '../wire-error.js';
 import { type Scratch, Writer } from '../writer.js';
+import { OptionSet } from './option-set.js';
 import { OPTIONS, optionField } from './option-table.js';
 import { type DhcpOptions, getOption, optionSize, readOptionArea, writeOptionArea } from './options.js';
 
@@ -48,8 +49,11 @@ const BROADCAST_FLAG = 0x8000;
 const ETHERNET = 1;
 /** Everything before the options, the magic cookie included. */
 const HEADER_SIZE = 240;
+const CHADDR_SIZE = 16;
 const SNAME_SIZE = 64;
 const FILE_SIZE = 128;
+/** What the length fields of UDP and IP can say. */
+const LARGEST_DATAGRAM = 0xffff;
 /** Option 52 (RFC 2132, section 9.3): which fields hold options. */
 const IN_FILE = 1;
 const IN_SNAME = 2;
@@ -76,19 +80,20 @@ export function decodePacket(bytes: Uint8Array): DhcpPacket {
   const yiaddr = reader.u32('yiaddr') as Ipv4;
   const siaddr = reader.u32('siaddr') as Ipv4;
   const giaddr = reader.u32('giaddr') as Ipv4;
-  const chaddr = reader.bytes(16, 'chaddr');
-  const sname = reader.bytes(64, 'sname');
-  const file = reader.bytes(128, 'file');
+  const chaddr = reader.bytes(CHADDR_SIZE, 'chaddr');
+  const sname = reader.skip(SNAME_SIZE, 'sname');
+  const file = reader.skip(FILE_SIZE, 'file');
   const cookie = reader.u32('magic cookie');
   if (cookie !== COOKIE) throw new WireError('magic cookie', 'is missing: plain BOOTP without options is not served');
-  const options = new Map<number, Uint8Array>();
-  readOptionArea(reader.rest(), options, 'options');
+  const options = new OptionSet(bytes);
+  readOptionArea(bytes, { start: reader.offset, end: bytes.length, own: bytes.length <= LARGEST_DATAGRAM }, options);
   const overload = getOption(options, 'overload') ?? 0;
   if (overload > 3) throw new WireError(optionField(OPTIONS.overload.code), `${overload} is over 3`);
   options.delete(OPTIONS.overload.code);
   // RFC 3396, section 5: first the options field, then file, then sname.
-  if ((overload & IN_FILE) !== 0) readOptionArea(file, options, 'options in file');
-  if ((overload & IN_SNAME) !== 0) readOptionArea(sname, options, 'options in sname');
+  if ((overload & IN_FILE) !== 0) readOptionArea(bytes, { start: file, end: file + FILE_SIZE, own: false }, options);
+  if ((overload & IN_SNAME) !== 0)
+    readOptionArea(bytes, { start: sname, end: sname + SNAME_SIZE, own: false }, options);
   return {
     op: op === 1 ? 'request' : 'reply',
     htype,
@@ -102,8 +107,8 @@ export function decodePacket(bytes: Uint8Array): DhcpPacket {
     siaddr,
     giaddr,
     chaddr,
-    sname: (overload & IN_SNAME) === 0 ? latin1(sname) : '',
-    file: (overload & IN_FILE) === 0 ? latin1(file) : '',
+    sname: (overload & IN_SNAME) === 0 ? latin1(bytes, sname, SNAME_SIZE) : '',
+    file: (overload & IN_FILE) === 0 ? latin1(bytes, file, FILE_SIZE) : '',
     options,
   };
 }
@@ -127,9 +132,9 @@ export function encodePacket(packet: DhcpPacket, limit: number = ETHERNET_LIMIT,
   writer.u32(packet.yiaddr, 'yiaddr');
   writer.u32(packet.siaddr, 'siaddr');
   writer.u32(packet.giaddr, 'giaddr');
-  writer.padded(packet.chaddr, 16, 'chaddr');
-  writer.padded(areas.sname, SNAME_SIZE, 'sname');
-  writer.padded(areas.file, FILE_SIZE, 'file');
+  writer.padded(packet.chaddr, CHADDR_SIZE, 'chaddr');
+  writeNameField(writer, areas.sname, SNAME_SIZE, 'sname');
+  writeNameField(writer, areas.file, FILE_SIZE, 'file');
   writer.u32(COOKIE, 'magic cookie');
   writeOptionArea(areas.options, writer);
   writer.zerosUntil(BOOTP_LENGTH, 'padding');
@@ -138,8 +143,8 @@ export function encodePacket(packet: DhcpPacket, limit: number = ETHERNET_LIMIT,
 
 interface Areas {
   readonly options: DhcpOptions;
-  readonly file: Uint8Array;
-  readonly sname: Uint8Array;
+  readonly file: Uint8Array | string;
+  readonly sname: Uint8Array | string;
 }
 
 /**
@@ -147,16 +152,18 @@ interface Areas {
  * whom) and the relay's option 82, which must be the last of the field (RFC 3046, section 2.2), stay in the options field.
  */
 function optionAreas({ options, file, sname }: DhcpPacket, limit: number): Areas {
-  const plain = { options, file: fromLatin1(file, 'file'), sname: fromLatin1(sname, 'sname') };
+  const plain = { options, file, sname };
   let size = HEADER_SIZE + 1;
-  for (const value of options.values()) size += optionSize(value);
+  options.forEach((value) => {
+    size += optionSize(value);
+  });
   if (size <= limit || (file !== '' && sname !== '')) return plain;
   const relay = OPTIONS.relayAgent.code;
   const relayValue = options.get(relay);
-  const main = new Map<number, Uint8Array>();
+  const main = new OptionSet();
   const spare = [
-    ...(file === '' ? [{ flag: IN_FILE, room: FILE_SIZE - 1, options: new Map<number, Uint8Array>() }] : []),
-    ...(sname === '' ? [{ flag: IN_SNAME, room: SNAME_SIZE - 1, options: new Map<number, Uint8Array>() }] : []),
+    ...(file === '' ? [{ flag: IN_FILE, room: FILE_SIZE - 1, options: new OptionSet() }] : []),
+    ...(sname === '' ? [{ flag: IN_SNAME, room: SNAME_SIZE - 1, options: new OptionSet() }] : []),
   ];
   // Option 52 itself takes three bytes.
   let room = limit - HEADER_SIZE - 1 - 3 - (relayValue === undefined ? 0 : optionSize(relayValue));
@@ -207,25 +214,20 @@ export function clientMac(packet: DhcpPacket): Mac {
   return mac;
 }
 
-function latin1(bytes: Uint8Array): string {
+/** Up to the first NUL. */
+function latin1(bytes: Uint8Array, start: number, size: number): string {
   let text = '';
-  for (const byte of bytes) {
+  for (let i = start; i < start + size; i++) {
+    const byte = bytes[i] ?? 0;
     if (byte === 0) break;
     text += String.fromCharCode(byte);
   }
   return text;
 }
 
-const EMPTY = new Uint8Array(0);
 const NO_MAC = '00:00:00:00:00:00';
 
-function fromLatin1(text: string, field: string): Uint8Array {
-  if (text === '') return EMPTY;
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0 || code > 255) throw new WireError(field, `holds the character U+${code.toString(16)}`);
-    bytes[i] = code;
-  }
-  return bytes;
+function writeNameField(writer: Writer, value: Uint8Array | string, size: number, field: string): void {
+  if (typeof value === 'string') writer.latin1(value, size, field);
+  else writer.padded(value, size, field);
 }

@@ -1,4 +1,5 @@
-import { hexPair } from '../../domain/hex.js';
+import { hexGroups } from '../../domain/hex.js';
+import { TextMemo } from '../../domain/text-memo.js';
 import { WireError } from '../wire-error.js';
 import type { SubOptions } from './sub-options.js';
 
@@ -75,17 +76,24 @@ export function ipxeFacts(sub: SubOptions): { readonly version?: string; readonl
 export function uuidOfOption97(bytes: Uint8Array): string | undefined {
   if (bytes.length !== 17)
     throw new WireError('option 97 (client-uuid)', `is ${bytes.length} bytes long instead of 17`);
+  return LAST_UUIDS.of(bytes);
+}
+
+const LAST_UUIDS = new TextMemo(4096, uuidOf);
+
+function uuidOf(bytes: Uint8Array): string | undefined {
   if (bytes[0] !== 0 || isAllOf(bytes, 0) || isAllOf(bytes, 0xff)) return undefined;
-  let text = '';
-  for (let i = 0; i < UUID_ORDER.length; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) text += '-';
-    text += hexPair(bytes[UUID_ORDER[i] ?? 0] ?? 0);
-  }
-  return text;
+  return hexGroups(bytes, UUID_GROUPS);
 }
 
 /** Where each pair of digits stands in option 97. */
-const UUID_ORDER = [4, 3, 2, 1, 6, 5, 8, 7, 9, 10, 11, 12, 13, 14, 15, 16] as const;
+const UUID_GROUPS = [
+  [4, 3, 2, 1],
+  [6, 5],
+  [8, 7],
+  [9, 10],
+  [11, 12, 13, 14, 15, 16],
+];
 
 /** Of what follows the type byte. */
 function isAllOf(bytes: Uint8Array, value: number): boolean {

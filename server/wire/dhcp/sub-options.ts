@@ -1,6 +1,6 @@
-import { Reader } from '../reader.js';
 import { WireError } from '../wire-error.js';
 import { Writer } from '../writer.js';
+import { cut } from './option-set.js';
 
 /** Code -> bytes, in the order of the packet. */
 export type SubOptions = ReadonlyMap<number, Uint8Array>;
@@ -15,15 +15,17 @@ export const SUB_OPTIONS_END = 255;
  * ends the list, as PXE closes option 43.
  */
 export function readSubOptions(bytes: Uint8Array, field: string): SubOptions {
-  const reader = new Reader(bytes);
   const found = new Map<number, Uint8Array>();
-  while (reader.remaining > 0) {
-    const code = reader.u8(field);
+  let at = 0;
+  while (at < bytes.length) {
+    const code = bytes[at++] ?? 0;
     if (code === PAD) continue;
     if (code === SUB_OPTIONS_END) break;
-    const name = `${field}, sub-option ${code}`;
-    const length = reader.u8(`${name}, length`);
-    found.set(code, reader.bytes(length, name));
+    if (at === bytes.length) throw cut(`${field}, sub-option ${code}, length`, 1, at, 0);
+    const length = bytes[at++] ?? 0;
+    if (length > bytes.length - at) throw cut(`${field}, sub-option ${code}`, length, at, bytes.length - at);
+    found.set(code, bytes.subarray(at, at + length));
+    at += length;
   }
   return found;
 }

@@ -60,7 +60,8 @@ const site = new RuleSite();
 function everything(bytes: Uint8Array): void {
   const packet = decodePacket(bytes);
   expect(printPacket(packet).length).toBeGreaterThan(0);
-  expect(decodePacket(encodePacket(packet, 65_000))).toEqual(packet);
+  const again = decodePacket(encodePacket(packet, 65_000));
+  expect({ ...again, options: new Map(again.options) }).toEqual({ ...packet, options: new Map(packet.options) });
   classifyDhcp(packet);
   selectSubnet(packet, {
     subnets: [site.subnet],

@@ -14,7 +14,12 @@ import { expectRoundTrip } from '../../support/wire-codec.js';
 
 const MAC = '52:54:00:00:00:01';
 const discover = request(MAC, { messageType: 'discover', ...client.uefi, requestList: [1, 3, 6] });
-const roundTrip = (packet: DhcpPacket): Uint8Array => expectRoundTrip(packet, encodePacket, decodePacket);
+/** With options that are compared by what they are, however they are kept. */
+const decoded = (bytes: Uint8Array): DhcpPacket => {
+  const packet = decodePacket(bytes);
+  return { ...packet, options: new Map(packet.options) };
+};
+const roundTrip = (packet: DhcpPacket): Uint8Array => expectRoundTrip(packet, encodePacket, decoded);
 const withOption = (code: number, bytes: Uint8Array): DhcpPacket => ({
   ...discover,
   options: new Map(discover.options).set(code, bytes),
@@ -78,7 +83,7 @@ describe('options that do not fit are written into file and sname (option 52)', 
   };
 
   test('not as long as there is room', () => {
-    expect(decodePacket(encodePacket(filled([200]), 548))).toEqual(filled([200]));
+    expect(decoded(encodePacket(filled([200]), 548))).toEqual(filled([200]));
   });
 
   test('both fields, with option 82 still the last of the options field', () => {
@@ -135,8 +140,8 @@ describe('reading what clients send', () => {
     'op: 7 is neither request (1) nor reply (2)': Uint8Array.of(7, ...raw([]).slice(1)),
     'hlen: 17 is over 16, the size of chaddr': Uint8Array.of(1, 1, 17, ...raw([]).slice(3)),
     'magic cookie: is missing: plain BOOTP without options is not served': raw([]).fill(0, 236, 240),
-    'option 51 (lease-time): needs 4 bytes at offset 2, the packet has 3 left': raw([51, 4, 0, 0, 0]),
-    'option 51 (lease-time), length: needs 1 bytes at offset 1, the packet has 0 left': raw([51]),
+    'option 51 (lease-time): needs 4 bytes at offset 242, the packet has 3 left': raw([51, 4, 0, 0, 0]),
+    'option 51 (lease-time), length: needs 1 bytes at offset 241, the packet has 0 left': raw([51]),
     'option 52 (overload): is 2 bytes long instead of 1': raw([52, 2, 1, 1]),
     'option 52 (overload): 4 is over 3': raw([52, 1, 4]),
     'chaddr: needs 16 bytes at offset 28, the packet has 2 left': raw([]).slice(0, 30),
