@@ -49,7 +49,8 @@ http {
   access_log ${dir}/access.fifo anybios buffer=4k flush=20ms if=$anybios_told;
   server_tokens off;
   sendfile on;
-  sendfile_max_chunk 2m;
+  # Of a file, before others have their turn: 3 ms on the fastest wire. With nginx's own 2m a room of machines takes 7 % longer.
+  sendfile_max_chunk 8m;
   tcp_nopush on;
   keepalive_timeout 15s;
   keepalive_requests 100000;
@@ -76,7 +77,13 @@ ${toFront(socket)}
     }
     location ~ "^/images/sha256/[0-9a-f]{64}(/[^/]+)?$" {
       proxy_pass http://anybios_images;
+      # No more than is read there.
+      proxy_pass_request_headers off;
+      proxy_pass_request_body off;
 ${headers('""')}
+      proxy_set_header Range $http_range;
+      proxy_set_header Accept-Encoding $http_accept_encoding;
+      proxy_set_header Content-Length "";
       # While it starts again.
       error_page 502 = @front;
     }

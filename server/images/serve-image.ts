@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { lstatSync, type Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAnswer } from '../boot/contract.js';
 import { parseDigest } from '../domain/digest.js';
@@ -8,7 +6,16 @@ import { decideDownload } from './download.js';
 import { DownloadReport } from './download-report.js';
 import { chooseVariant, ENCODINGS, type Encoding } from './encodings.js';
 import { bootPathOfTarget, imageOfTarget } from './image-url.js';
-import { ACCEL_PREFIX, CLIENT_HEADER, DOWNLOAD_HEADER } from './nginx-config.js';
+import {
+  createNginxAnswers,
+  damaged,
+  KEPT_FOR_EVER,
+  lookAt,
+  type NginxAnswer,
+  refusal,
+  SMALLEST_PART_TOLD,
+} from './nginx-answers.js';
+import { CLIENT_HEADER } from './nginx-config.js';
 import { assertSamePath, type OpenFile, OpenFiles } from './open-files.js';
 import { redirectHere } from './redirect-images.js';
 import { isSealed } from './seal.js';
@@ -16,20 +23,13 @@ import type { SendBody } from './send-body.js';
 import { CLIENT_LEFT } from './sendfile-messages.js';
 import type { StreamReport } from './stream-messages.js';
 
-/** Programs that mount an image over HTTP ask for small pieces by the thousand; those are no news for the timeline. */
-const SMALLEST_PART_TOLD = 1 << 20;
-
-/** Of images: the name is the content. */
-const KEPT_FOR_EVER = [
-  ['Vary', 'Accept-Encoding'],
-  ['Cache-Control', 'public, max-age=31536000, immutable'],
-] as const;
-
 export interface ServeImageOptions {
   readonly imagesDir: string;
   /** Images are sent by nginx (X-Accel-Redirect), which also says who asks. */
   readonly accel: boolean;
   readonly report: (report: StreamReport) => void;
+  /** Numbers of the downloads of this process. */
+  readonly nextId: () => number;
   readonly sendBody: SendBody;
   /** What the main process says of a name below /boot or /files. */
   readonly bootFile: (target: string, method: 'GET' | 'HEAD', address: string) => Promise<BootAnswer>;
@@ -41,17 +41,24 @@ type Method = 'GET' | 'HEAD';
 /** Answers requests for images and boot files; every other one is sent to a connection of its own, where the main process has it. */
 export function createImageServer(options: ServeImageOptions): Serve {
   const files = new OpenFiles();
-  let lastId = 0;
+  const tellNginx = createNginxAnswers(options);
 
   return async (request, response) => {
     const { method, url = '' } = request;
     const image = imageOfTarget(url);
     // Nobody here reads a body: what follows it could be taken for a request.
     if (hasBody(request)) response.setHeader('Connection', 'close');
-    if (image === undefined && bootPathOfTarget(url) === undefined) {
-      // nginx and we read a name in two ways, as with %xx in it; there it would come here again.
-      if (options.accel) refuse(response, 404, 'no image has this name: write its digest as it is');
-      else redirectHere(request, response);
+    const client = options.accel ? request.headers[CLIENT_HEADER] : request.socket.remoteAddress;
+    const address = String(client ?? '');
+    const isBoot = image === undefined && bootPathOfTarget(url) !== undefined;
+    if (options.accel && !isBoot) {
+      const { range, 'accept-encoding': acceptEncoding } = request.headers;
+      const words = acceptEncoding === undefined ? undefined : String(acceptEncoding);
+      give(response, await tellNginx({ method: String(method), target: url, range, acceptEncoding: words, address }));
+      return;
+    }
+    if (image === undefined && !isBoot) {
+      redirectHere(request, response);
       return;
     }
     if (method !== 'GET' && method !== 'HEAD') {
@@ -59,26 +66,20 @@ export function createImageServer(options: ServeImageOptions): Serve {
       refuse(response, 405, 'only GET and HEAD');
       return;
     }
-    const client = options.accel ? request.headers[CLIENT_HEADER] : request.socket.remoteAddress;
-    const address = String(client ?? '');
-    lastId += 1;
+    const id = options.nextId();
     if (image !== undefined) {
-      const report = new DownloadReport(options.report, lastId, address, image.name);
+      const report = new DownloadReport(options.report, id, address, image.name);
       const path = `${options.imagesDir}/sha256/${image.digest}`;
       // Something may have written to it since it came in: then it is read whole before a byte of it is given away.
       const look = lookAt(path);
       const isSound = look !== undefined && isSealed(look);
-      const damaged = !isSound && (await checkFile(options.imagesDir, parseDigest(image.digest))) === 'damaged';
-      if (damaged) {
-        const reason = 'this image is damaged on the server: import it again';
-        refuse(response, 500, reason);
-        report.end('failed', 500, 0, 0, reason);
+      if (!isSound && (await checkFile(options.imagesDir, parseDigest(image.digest))) === 'damaged') {
+        give(response, damaged(report));
         return;
       }
-      await serveImage({ method, request, response, report, etag: image.digest }, path, look?.size);
+      await serveImage({ method, request, response, report, etag: image.digest }, path);
       return;
     }
-    const id = lastId;
     const found = await options.bootFile(url, method, address);
     // The next request is the script, which another process answers: a new connection finds it without a detour.
     response.setHeader('Connection', 'close');
@@ -100,23 +101,13 @@ export function createImageServer(options: ServeImageOptions): Serve {
   };
 
   /** A precompressed variant beside the image, if there is one that the client takes; else the image. */
-  async function serveImage(
-    context: Omit<Context, 'contentType'>,
-    path: string,
-    size: number | undefined,
-  ): Promise<void> {
+  async function serveImage(context: Omit<Context, 'contentType'>, path: string): Promise<void> {
     const { request, response, report } = context;
-    if (!options.accel) for (const [name, value] of KEPT_FOR_EVER) response.setHeader(name, value);
+    for (const [name, value] of KEPT_FOR_EVER) response.setHeader(name, value);
     const whole = { ...context, contentType: 'application/octet-stream' };
     for (const encoding of chooseVariant(request.headers['accept-encoding'])) {
       const { suffix } = ENCODINGS[encoding];
       const variant = { ...whole, encoding, etag: context.etag + suffix };
-      if (options.accel) {
-        const look = lookAt(path + suffix);
-        if (look === undefined) continue;
-        answerByNginx(variant, look.size);
-        return;
-      }
       const served = await files
         .with(path + suffix, async (file) => {
           await answer(variant, file);
@@ -129,8 +120,7 @@ export function createImageServer(options: ServeImageOptions): Serve {
         });
       if (served) return;
     }
-    if (options.accel && size !== undefined) answerByNginx(whole, size);
-    else await withFile(path, response, report, (file) => answer(whole, file));
+    await withFile(path, response, report, (file) => answer(whole, file));
   }
 
   async function withFile(
@@ -149,30 +139,6 @@ export function createImageServer(options: ServeImageOptions): Serve {
       refuse(response, status, reason);
       report.end('failed', status, 0, 0, reason);
     }
-  }
-
-  /** nginx opens the file itself, and has an ETag of its own that the conditions of the client are about. Ours is the file's name in the store. */
-  function answerByNginx(context: Context, size: number): void {
-    const { method, request, response, report, contentType, encoding, etag } = context;
-    const { range } = request.headers;
-    const download = decideDownload(method, range === undefined ? {} : { range }, size, '');
-    if (download.status === 416) {
-      response.setHeader('Content-Range', `bytes */${size}`);
-      refuse(response, 416, download.reason);
-      return;
-    }
-    const length = 'first' in download ? download.last - download.first + 1 : size;
-    const token = randomUUID().replaceAll('-', '');
-    const told = method === 'GET' && (length === size || length >= SMALLEST_PART_TOLD);
-    // All at once, and nginx has a clock of its own: header by header it costs a quarter more, for each download of a room.
-    const head = ['X-Accel-Redirect', ACCEL_PREFIX + etag, 'Content-Type', contentType, 'Content-Length', '0'];
-    for (const [name, value] of KEPT_FOR_EVER) head.push(name, value);
-    if (told) head.push(DOWNLOAD_HEADER, token);
-    if (encoding !== undefined) head.push('Content-Encoding', encoding);
-    if (method === 'HEAD') report.end('probed', 200, 0, size);
-    else if (told) report.begin(download.status, length, true, token);
-    response.sendDate = false;
-    response.writeHead(200, head).end();
   }
 
   async function answer(context: Context, { handle, size }: OpenFile): Promise<void> {
@@ -234,20 +200,6 @@ interface Context {
   readonly encoding?: Encoding;
 }
 
-/**
- * A regular file, or undefined. Without a promise: what a room asks for is in the kernel's memory, and a way through Node's threads
- * and back cost several times as much as all the rest of an answer to nginx.
- */
-function lookAt(path: string): Stats | undefined {
-  try {
-    const stat = lstatSync(path);
-    return stat.isFile() ? stat : undefined;
-  } catch {
-    // Who opens it next tells what is wrong.
-    return undefined;
-  }
-}
-
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
@@ -269,14 +221,13 @@ function reasonOf(error: unknown): string {
   return ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(codeOf(error)) ? CLIENT_LEFT : error.message;
 }
 
-/** The reason stands in the status line too: busybox wget prints nothing else. */
+/** Fields that were set for the file do not hold for what is said instead of it. */
 export function refuse(response: ServerResponse, status: number, reason: string): void {
-  const body = `${reason}\n`;
+  give(response, refusal(status, reason));
+}
+
+function give(response: ServerResponse, { status, reason, head, body }: NginxAnswer): void {
   for (const name of ['Cache-Control', 'Vary']) response.removeHeader(name);
-  response
-    .writeHead(status, reason.replace(/[^\x20-\x7e]/g, '?').slice(0, 200), {
-      'Content-Type': 'text/plain; charset=utf-8',
-      'Content-Length': Buffer.byteLength(body),
-    })
-    .end(body);
+  for (let i = 0; i < head.length; i += 2) response.setHeader(head[i] ?? '', head[i + 1] ?? '');
+  response.writeHead(status, reason, { 'Content-Length': Buffer.byteLength(body) }).end(body);
 }

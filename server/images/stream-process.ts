@@ -1,9 +1,11 @@
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { Socket } from 'node:net';
+import { createServer as createSocketServer, Socket } from 'node:net';
 import type { BootAnswer } from '../boot/contract.js';
 import { ConnectionGuard } from './connection-guard.js';
 import { createFileSender, type FileSender } from './file-sender.js';
+import { createNginxAnswers } from './nginx-answers.js';
+import { answerQuestions } from './nginx-questions.js';
 import { openToNginx } from './nginx-user.js';
 import { bodySender } from './send-body.js';
 import { SLOW_MILLISECONDS } from './sendfile-messages.js';
@@ -44,6 +46,8 @@ Reflect.set(server, 'httpAllowHalfOpen', true);
 
 let fast: FileSender | undefined;
 let lastAsk = 0;
+let lastId = 0;
+const nextId = (): number => ++lastId;
 const asked = new Map<number, (answer: BootAnswer) => void>();
 
 process.on('message', (message: ToStream, socket: unknown) => {
@@ -87,6 +91,7 @@ async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettin
     imagesDir,
     accel: accel !== undefined,
     report,
+    nextId,
     sendBody: bodySender(fast, slowMilliseconds),
     bootFile: (target, method, address) =>
       new Promise((resolve) => {
@@ -102,18 +107,22 @@ async function start({ imagesDir, plain, accel, slowMilliseconds }: StreamSettin
     });
   });
   behindNginx = accel !== undefined;
-  if (accel !== undefined) await listenFor(accel);
+  if (accel !== undefined) await listenFor(accel, imagesDir);
   tell({ kind: 'ready', ...(slow === undefined ? {} : { slow }) });
 }
 
 /** nginx comes here for images; one that was here before may have left the socket behind. */
-async function listenFor(path: string): Promise<void> {
+async function listenFor(path: string, imagesDir: string): Promise<void> {
   rmSync(path, { force: true });
+  const answer = createNginxAnswers({ imagesDir, report, nextId });
+  // What keeps this process alive is the main process, not nginx.
+  const questions = createSocketServer((socket) => answerQuestions(socket.unref(), answer));
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ path, backlog: 4096 }, () => resolve());
+    questions.once('error', reject);
+    questions.listen({ path, backlog: 4096 }, () => resolve());
   });
   openToNginx(path);
+  process.once('disconnect', () => questions.close());
 }
 
 /** It holds descriptors of connections: only the end of the process closes them. The main process starts another. */
