@@ -1,6 +1,8 @@
+import { netboots } from '../decide/classify.js';
 import { opensSession } from '../decide/session-rule.js';
+import type { BootSession } from '../domain/boot-session.js';
 import type { Json } from '../domain/event.js';
-import type { Observed } from '../domain/machine.js';
+import type { Machine, Observed } from '../domain/machine.js';
 import type { DhcpFacts, DhcpStep, Sender } from './contract.js';
 import type { EventLog } from './event-log.js';
 import type { Observations } from './observations.js';
@@ -30,63 +32,57 @@ export class DhcpSteps {
     this.#strangers = new StrangerLimit({ clock: deps.clock, record: (event) => deps.events.record(event) });
   }
 
-  take(step: DhcpStep, { machine, assignment }: Sender): void {
-    const { senders, sessions, observations, events, proxy, secureBoot } = this.#deps;
+  take(step: DhcpStep, sender: Sender): void {
+    const { senders, observations } = this.#deps;
     const { facts, message } = step;
+    const { machine, assignment } = sender;
     if (machine !== undefined) senders.saw(facts.mac, machine);
     const key = machine?.name ?? facts.mac;
-    const netboots = facts.client === 'pxe' || facts.client === 'http' || facts.client === 'ipxe';
     const unlisted = assignment.kind === 'none' && assignment.unlisted;
     const seen = observations.get(key);
-    if (netboots && !unlisted && message !== 'ignored') {
+    if (netboots(facts) && !unlisted && message !== 'ignored') {
       // Nor is it told of: the limit tells of all of them together.
       if (seen === undefined && machine === undefined && !this.#strangers.admits()) return;
-      const firmwareArch = facts.client !== 'ipxe' || seen?.arch === undefined ? facts.arch : seen.arch;
-      const news =
-        seen === undefined ||
-        (machine?.macs.length === 0 && seen.mac !== facts.mac) ||
-        (firmwareArch !== undefined && seen.arch !== firmwareArch) ||
-        (facts.uuid !== undefined && seen.uuid !== facts.uuid);
-      const patch: { -readonly [K in keyof Observed]?: Observed[K] } = {};
-      // A machine without MACs of its own is known by the one that it showed last.
-      if (machine !== undefined && machine.macs.length === 0) patch.mac = facts.mac;
-      if (firmwareArch !== undefined) patch.arch = firmwareArch;
-      if (facts.uuid !== undefined) patch.uuid = facts.uuid;
-      observations.update(key, facts.mac, patch, news);
-      if (seen === undefined && machine === undefined) {
-        events.record({
-          source: 'dhcp',
-          kind: 'machine.discovered',
-          level: 'info',
-          mac: facts.mac,
-          message: `${facts.mac} was seen for the first time`,
-          data: dataOf(facts),
-        });
-      }
+      this.#observe(key, facts, machine, seen);
     }
-    if (step.mode === 'observe') return;
-    const boots = assignment.kind !== 'none' && assignment.profile.kind !== 'local';
+    if (step.mode !== 'observe') this.#moveOn(key, step, sender, seen);
+  }
+
+  #observe(key: string, facts: DhcpFacts, machine: Machine | undefined, seen: Observed | undefined): void {
+    const { observations, events } = this.#deps;
+    const firmwareArch = facts.client !== 'ipxe' || seen?.arch === undefined ? facts.arch : seen.arch;
+    const news =
+      seen === undefined ||
+      (machine?.macs.length === 0 && seen.mac !== facts.mac) ||
+      (firmwareArch !== undefined && seen.arch !== firmwareArch) ||
+      (facts.uuid !== undefined && seen.uuid !== facts.uuid);
+    const patch: { -readonly [K in keyof Observed]?: Observed[K] } = {};
+    // A machine without MACs of its own is known by the one that it showed last.
+    if (machine !== undefined && machine.macs.length === 0) patch.mac = facts.mac;
+    if (firmwareArch !== undefined) patch.arch = firmwareArch;
+    if (facts.uuid !== undefined) patch.uuid = facts.uuid;
+    observations.update(key, facts.mac, patch, news);
+    if (seen !== undefined || machine !== undefined) return;
+    events.record({
+      source: 'dhcp',
+      kind: 'machine.discovered',
+      level: 'info',
+      mac: facts.mac,
+      message: `${facts.mac} was seen for the first time`,
+      data: dataOf(facts),
+    });
+  }
+
+  /** Opens the session of a boot, moves it on, and tells of the step. */
+  #moveOn(key: string, step: DhcpStep, sender: Sender, seen: Observed | undefined): void {
+    const { sessions, observations, proxy } = this.#deps;
+    const { facts, message } = step;
+    const { assignment } = sender;
     let session = sessions.openOf(key);
-    let opened = false;
-    if (message === 'discover' && boots && opensSession(facts.client, sessions.of(key), this.#deps.clock())) {
-      if (session?.stage === 'loader') secureBoot.forget(session);
-      opened = true;
-      session = sessions.open({
-        key,
-        mac: facts.mac,
-        firmware: firmwareWord(facts),
-        ...(step.mode === 'proxy' ? { dhcpMode: step.mode } : {}),
-        ...(machine === undefined ? {} : { machine: machine.name }),
-        ...(facts.arch === undefined ? {} : { arch: facts.arch }),
-        ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
-      });
-    }
-    if (
-      message === 'offer' &&
-      assignment.kind !== 'none' &&
-      assignment.profile.kind === 'local' &&
-      seen?.unmanaged !== true
-    ) {
+    const opened = this.#opens(key, step, sender);
+    if (opened) session = this.#open(key, step, sender, session);
+    const isLocal = assignment.kind !== 'none' && assignment.profile.kind === 'local';
+    if (message === 'offer' && isLocal && seen?.unmanaged !== true) {
       observations.update(key, facts.mac, { unmanaged: true, systems: [], upSince: undefined });
     }
     if (session !== undefined && step.diagnosis !== undefined) session = sessions.fail(session, 'dhcp', step.diagnosis);
@@ -97,6 +93,33 @@ export class DhcpSteps {
     const begins =
       opened || (message === 'discover' && facts.client === 'ipxe' && session?.scriptFetchedAt === undefined);
     if (isRequest && step.mode === undefined && !(begins && session !== undefined)) return;
+    this.#tell(step, sender, session);
+  }
+
+  #opens(key: string, { message, facts }: DhcpStep, { assignment }: Sender): boolean {
+    const boots = assignment.kind !== 'none' && assignment.profile.kind !== 'local';
+    return (
+      message === 'discover' && boots && opensSession(facts.client, this.#deps.sessions.of(key), this.#deps.clock())
+    );
+  }
+
+  #open(key: string, step: DhcpStep, { machine }: Sender, before: BootSession | undefined): BootSession {
+    const { facts } = step;
+    if (before?.stage === 'loader') this.#deps.secureBoot.forget(before);
+    return this.#deps.sessions.open({
+      key,
+      mac: facts.mac,
+      firmware: firmwareWord(facts),
+      ...(step.mode === 'proxy' ? { dhcpMode: step.mode } : {}),
+      ...(machine === undefined ? {} : { machine: machine.name }),
+      ...(facts.arch === undefined ? {} : { arch: facts.arch }),
+      ...(facts.uuid === undefined ? {} : { uuid: facts.uuid }),
+    });
+  }
+
+  #tell(step: DhcpStep, { machine }: Sender, session: BootSession | undefined): void {
+    const { sessions, events } = this.#deps;
+    const { facts, message } = step;
     const level = message === 'nak' || message === 'decline' || message === 'ignored' ? 'warning' : 'info';
     if (session === undefined) {
       events.record({
@@ -111,7 +134,7 @@ export class DhcpSteps {
       return;
     }
     const next =
-      netboots && session.outcome !== 'failed'
+      netboots(facts) && session.outcome !== 'failed'
         ? sessions.step(
             session,
             // With the NIC: an address that was given to another one (same UUID) is no proof for this one.

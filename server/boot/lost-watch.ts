@@ -1,6 +1,7 @@
 import type { MachineStatus, Observed } from '../domain/machine.js';
 import type { EventLog } from './event-log.js';
 import type { Sessions } from './sessions.js';
+import { SlowLook } from './slow-look.js';
 
 export interface LostWatchDeps {
   readonly observed: ReadonlyMap<string, Observed>;
@@ -15,6 +16,7 @@ const CHECK_MS = 5000;
 export class LostWatch {
   readonly #deps: LostWatchDeps;
   readonly #lost = new Set<string>();
+  readonly #look = new SlowLook();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: LostWatchDeps) {
@@ -22,25 +24,40 @@ export class LostWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.check(), CHECK_MS);
+    const { observed } = this.#deps;
+    this.#timer = setInterval(() => {
+      this.#look.begin(
+        observed.keys(),
+        (key) => this.#check(key),
+        () => this.#forget(),
+      );
+    }, CHECK_MS);
     this.#timer.unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#look.end();
   }
 
-  /** Every five seconds; tests call it themselves. */
+  /** All at once: for tests. */
   check(): void {
-    const { observed, statusOf } = this.#deps;
-    for (const [key, { upSince }] of observed) {
-      const lost = upSince !== undefined && statusOf(key) === 'lost';
-      if (lost && !this.#lost.has(key)) this.#tell(key, 'machine.lost', 'three heartbeats are missing: it is lost');
-      if (!lost && this.#lost.has(key) && upSince !== undefined) this.#tell(key, 'machine.heard', 'it is heard again');
-      if (lost) this.#lost.add(key);
-      else this.#lost.delete(key);
-    }
-    for (const key of this.#lost) if (!observed.has(key)) this.#lost.delete(key);
+    for (const key of this.#deps.observed.keys()) this.#check(key);
+    this.#forget();
+  }
+
+  #check(key: string): void {
+    const upSince = this.#deps.observed.get(key)?.upSince;
+    const lost = upSince !== undefined && this.#deps.statusOf(key) === 'lost';
+    if (lost && !this.#lost.has(key)) this.#tell(key, 'machine.lost', 'three heartbeats are missing: it is lost');
+    if (!lost && this.#lost.has(key) && upSince !== undefined) this.#tell(key, 'machine.heard', 'it is heard again');
+    if (lost) this.#lost.add(key);
+    else this.#lost.delete(key);
+  }
+
+  /** Machines that were removed. */
+  #forget(): void {
+    for (const key of this.#lost) if (!this.#deps.observed.has(key)) this.#lost.delete(key);
   }
 
   #tell(key: string, kind: 'machine.lost' | 'machine.heard', message: string): void {

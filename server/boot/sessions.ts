@@ -7,6 +7,7 @@ import type { Store } from '../domain/ports.js';
 import type { State } from '../state/state.js';
 import type { BootLog, EventLog } from './event-log.js';
 import { patched } from './patched.js';
+import { SlowLook } from './slow-look.js';
 
 const STALL_CHECK_MS = 2000;
 
@@ -30,6 +31,7 @@ export class Sessions {
   readonly #newId: () => string;
   readonly #byAddress = new Map<Ipv4, string>();
   readonly #open = new Set<string>();
+  readonly #look = new SlowLook();
   /** The claimed session that a newer one replaced, by key: its live OS may well go on (opening revokes nothing). */
   readonly #replaced = new Map<string, BootSession>();
   /** The same for one that has its script and not yet claimed: anybody can send a DISCOVER with its MAC at that moment. */
@@ -55,12 +57,13 @@ export class Sessions {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.checkStalls(), STALL_CHECK_MS);
+    this.#timer = setInterval(() => this.#look.begin(this.#open, (key) => this.#checkStall(key)), STALL_CHECK_MS);
     this.#timer.unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#look.end();
   }
 
   /** The newest session of a machine, open or closed. */
@@ -233,25 +236,26 @@ export class Sessions {
 
   /** Names what silence means, once per silence. */
   checkStalls(): void {
-    const now = this.#clock();
-    for (const key of this.#open) {
-      const session = this.#state.sessions.get(key);
-      if (session === undefined) this.#open.delete(key); // its machine was forgotten
-      if (session === undefined || session.outcome !== 'running') continue;
-      const diagnosis = diagnoseSilence(session, now);
-      if (diagnosis === undefined) continue;
-      const stalled: BootSession = { ...session, outcome: 'stalled', diagnosis };
-      this.#put(stalled);
-      this.event(
-        stalled,
-        'server',
-        'boot.stalled',
-        diagnosis.message,
-        { diagnosis: diagnosis.name, remedy: diagnosis.remedy },
-        'warning',
-      );
-      this.onStalled?.(stalled);
-    }
+    for (const key of this.#open) this.#checkStall(key);
+  }
+
+  #checkStall(key: string): void {
+    const session = this.#state.sessions.get(key);
+    if (session === undefined) this.#open.delete(key); // its machine was forgotten
+    if (session === undefined || session.outcome !== 'running') return;
+    const diagnosis = diagnoseSilence(session, this.#clock());
+    if (diagnosis === undefined) return;
+    const stalled: BootSession = { ...session, outcome: 'stalled', diagnosis };
+    this.#put(stalled);
+    this.event(
+      stalled,
+      'server',
+      'boot.stalled',
+      diagnosis.message,
+      { diagnosis: diagnosis.name, remedy: diagnosis.remedy },
+      'warning',
+    );
+    this.onStalled?.(stalled);
   }
 
   /** Set by the core: a loader with no next step forgets what was known of Secure Boot. */
