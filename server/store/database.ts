@@ -11,6 +11,8 @@ export interface OpenDatabase {
   readonly kysely: Kysely<Tables>;
   /** A statement of the same connection, for the hot path. */
   readonly prepare: Prepare;
+  /** Runs a statement without values: begins, marks and ends transactions. */
+  run(text: string): void;
   /** True while a transaction is open; SQLite ends one by itself when the disk is full. */
   inTransaction(): boolean;
   /** Schema steps that ran now. */
@@ -40,14 +42,16 @@ export async function openDatabase(path: string, now: number): Promise<OpenDatab
     sqlite.pragma('cache_size = -65536');
     // Every 4 MB: leases wait while the log is looked after, and four times as much makes them wait four times as long.
     sqlite.pragma('wal_autocheckpoint = 1000');
-    const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: reusing(sqlite) }) });
+    const statements = reusing(sqlite);
+    const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: statements }) });
     const migrated = await migrate(kysely, now);
     const close = (): void => {
       sqlite.close();
       lock.close();
     };
     const prepare: Prepare = (text) => sqlite.prepare<unknown[]>(text);
-    return { kysely, prepare, inTransaction: () => sqlite.inTransaction, migrated, close };
+    const run = (text: string): void => void statements.prepare(text).run([]);
+    return { kysely, prepare, run, inTransaction: () => sqlite.inTransaction, migrated, close };
   } catch (error) {
     sqlite.close();
     lock.close();

@@ -1,16 +1,7 @@
-import { CompiledQuery, type Kysely } from 'kysely';
 import { type CallName, type CallResults, type Calls, NOTHING_TO_UNDO } from './calls.js';
 import type { OpenDatabase } from './database.js';
 import type { Call, Outcome } from './messages.js';
 import { storeError, toPlain } from './sqlite-error.js';
-import type { Tables } from './tables.js';
-
-const BEGIN = CompiledQuery.raw('begin immediate');
-const COMMIT = CompiledQuery.raw('commit');
-const ROLLBACK = CompiledQuery.raw('rollback');
-const MARK = CompiledQuery.raw('savepoint call');
-const KEEP = CompiledQuery.raw('release call');
-const UNDO = CompiledQuery.raw('rollback to call');
 
 /**
  * Runs the calls in order in one transaction and commits once: one wait for the disk for all of them. A call that fails is rolled
@@ -18,47 +9,45 @@ const UNDO = CompiledQuery.raw('rollback to call');
  * are in the order of the calls and true only because the commit is already on the disk.
  */
 export async function runGroup(
-  { kysely, inTransaction }: Pick<OpenDatabase, 'kysely' | 'inTransaction'>,
+  { kysely, run, inTransaction }: Pick<OpenDatabase, 'kysely' | 'run' | 'inTransaction'>,
   calls: Calls,
   group: readonly Call[],
   path: string,
 ): Promise<readonly Outcome[]> {
-  return kysely.connection().execute(async (connection) => {
-    const outcomes: Outcome[] = [];
-    try {
-      await connection.executeQuery(BEGIN);
-      for (const call of group) {
-        const outcome = NOTHING_TO_UNDO.has(call.name) ? runPlain(connection, call) : runOne(connection, call);
-        outcomes.push(outcome instanceof Promise ? await outcome : outcome);
-      }
-      await connection.executeQuery(COMMIT);
-      return outcomes;
-    } catch (error) {
-      if (inTransaction()) await connection.executeQuery(ROLLBACK);
-      const failure: Outcome = { ok: false, error: toPlain(storeError(error, path)) };
-      return group.map(() => failure);
+  const outcomes: Outcome[] = [];
+  try {
+    run('begin immediate');
+    for (const call of group) {
+      const outcome = NOTHING_TO_UNDO.has(call.name) ? runPlain(call) : runOne(call);
+      outcomes.push(outcome instanceof Promise ? await outcome : outcome);
     }
-  });
+    run('commit');
+    return outcomes;
+  } catch (error) {
+    if (inTransaction()) run('rollback');
+    const failure: Outcome = { ok: false, error: toPlain(storeError(error, path)) };
+    return group.map(() => failure);
+  }
 
-  async function runOne(connection: Kysely<Tables>, call: Call): Promise<Outcome> {
-    await connection.executeQuery(MARK);
+  async function runOne(call: Call): Promise<Outcome> {
+    run('savepoint call');
     try {
-      const value = await answer(connection, call);
-      await connection.executeQuery(KEEP);
+      const value = await answer(call);
+      run('release call');
       return { ok: true, value };
     } catch (error) {
       // SQLite has given up the whole transaction (SQLITE_FULL, SQLITE_IOERR): the calls before this one are gone too.
       if (!inTransaction()) throw error;
-      await connection.executeQuery(UNDO);
-      await connection.executeQuery(KEEP);
+      run('rollback to call');
+      run('release call');
       return { ok: false, error: toPlain(storeError(error, path)) };
     }
   }
 
   /** Most answer at once: to wait for them would cost as much as SQLite needs for the row. */
-  function runPlain(connection: Kysely<Tables>, call: Call): Promise<Outcome> | Outcome {
+  function runPlain(call: Call): Promise<Outcome> | Outcome {
     try {
-      const value = answer(connection, call);
+      const value = answer(call);
       if (!(value instanceof Promise)) return { ok: true, value };
       return value.then((later): Outcome => ({ ok: true, value: later }), failedAlone);
     } catch (error) {
@@ -71,10 +60,8 @@ export async function runGroup(
     return { ok: false, error: toPlain(storeError(error, path)) };
   }
 
-  function answer<K extends CallName>(
-    connection: Kysely<Tables>,
-    call: Call<K>,
-  ): Promise<CallResults[K]> | CallResults[K] {
-    return calls[call.name](connection, ...call.args);
+  /** This thread has one connection and does one thing at a time: what a call asks of Kysely is in the transaction. */
+  function answer<K extends CallName>(call: Call<K>): Promise<CallResults[K]> | CallResults[K] {
+    return calls[call.name](kysely, ...call.args);
   }
 }
