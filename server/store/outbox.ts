@@ -6,8 +6,11 @@ const LINGER_MS = 20;
 /** While so many rows wait, machines boot in numbers: the rows wait longer, because most of them are saved again soon. */
 const MANY = 64;
 const LONG_LINGER_MS = 1000;
-/** So many do not wait any longer, so that they are written in steps that leases do not notice. */
+/** So many do not wait any longer. */
 const MOST = 1000;
+/** They leave in steps: to write a thousand rows down in one go would hold up packets for 10 ms. */
+const STEP = 64;
+const STEP_MS = 5;
 
 /**
  * To wake the store's thread costs more than what it is woken for: calls that come within this time after the last message are in
@@ -36,6 +39,8 @@ export class Outbox {
   #events: { readonly id: number; readonly call: RowCall }[] = [];
   /** By what they write. */
   #rows = new Map<string, WaitingRow>();
+  /** Rows of before whose time has come. */
+  #leaving: Iterator<WaitingRow> | undefined;
   #rowsSince = 0;
   /** Calls in `#now`, but for rows and events. */
   #count = 0;
@@ -103,30 +108,45 @@ export class Outbox {
   #tick(): void {
     this.#timer = undefined;
     const { size } = this.#rows;
-    if (size < MANY || size > MOST || performance.now() - this.#rowsSince > LONG_LINGER_MS) this.#takeRows();
+    const isTime = size < MANY || size > MOST || performance.now() - this.#rowsSince > LONG_LINGER_MS;
+    if (this.#leaving === undefined && isTime) this.#dismissRows();
+    this.#takeRows(STEP);
     this.#takeEvents();
     this.#send();
-    if (this.#rows.size > 0) this.#timer = setTimeout(() => this.#tick(), LINGER_MS);
+    if (this.#leaving === undefined && this.#rows.size === 0) return;
+    this.#timer = setTimeout(() => this.#tick(), this.#leaving === undefined ? LINGER_MS : STEP_MS);
   }
 
   #takeAll(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     // A session is there before its events are.
-    this.#takeRows();
+    this.#takeRows(Number.POSITIVE_INFINITY);
+    this.#dismissRows();
+    this.#takeRows(Number.POSITIVE_INFINITY);
     this.#takeEvents();
   }
 
-  #takeRows(): void {
-    for (const { id, make } of this.#rows.values()) {
+  #dismissRows(): void {
+    this.#leaving = this.#rows.values();
+    // Not clear(): it links what was in it to what comes (domain/churning-map.ts).
+    this.#rows = new Map();
+  }
+
+  #takeRows(most: number): void {
+    for (let taken = 0; this.#leaving !== undefined && taken < most; taken++) {
+      const next = this.#leaving.next();
+      if (next.done === true) {
+        this.#leaving = undefined;
+        return;
+      }
+      const { id, make } = next.value;
       try {
         writeCall(this.#now, id, make());
       } catch (error) {
         this.#unsent(id, error);
       }
     }
-    // Not clear(): it links what was in it to what comes (domain/churning-map.ts).
-    this.#rows = new Map();
   }
 
   #takeEvents(): void {

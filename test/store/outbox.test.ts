@@ -79,14 +79,33 @@ describe('calls on their way to the thread of the store', () => {
     expect(bodies()).toEqual([['appendEvents']]);
     for (let n = 0; n < 100; n++) saveSession(`s${n}`, 'new');
     vi.advanceTimersByTime(1000);
-    expect(bodies()[1]).toEqual(Array.from({ length: 100 }, () => 'new'));
-    expect(sent).toHaveLength(2);
+    expect(bodies().slice(1)).toEqual([
+      Array.from({ length: 64 }, () => 'new'),
+      Array.from({ length: 36 }, () => 'new'),
+    ]);
   });
 
-  it('so many rows do not wait for more', () => {
+  it('so many rows do not wait for more, and leave in steps; what changes meanwhile is written after what it was', () => {
     for (let n = 0; n < 1500; n++) saveSession(`s${n}`, 'x');
     vi.advanceTimersByTime(20);
-    expect(bodies()[0]).toHaveLength(1500);
+    expect(bodies().map((calls) => calls.length)).toEqual([64]);
+    saveSession('s0', 'again');
+    saveSession('s1499', 'again');
+    vi.advanceTimersByTime(24 * 5);
+    expect(bodies().flat()).toEqual(Array.from({ length: 1500 }, () => 'x'));
+    vi.advanceTimersByTime(20);
+    expect(bodies().at(-1)).toEqual(['again', 'again']);
+  });
+
+  it('whoever reads while they leave sees all of them, in their order', () => {
+    for (let n = 0; n < 1500; n++) saveSession(`s${n}`, 'x');
+    vi.advanceTimersByTime(20);
+    saveSession('s1499', 'again');
+    outbox.add({ name: 'session', args: ['s1499'] });
+    vi.advanceTimersToNextTimer();
+    expect(bodies()[1]).toEqual([...Array.from({ length: 1436 }, () => 'x'), 'again', 'session']);
+    vi.advanceTimersByTime(2000);
+    expect(sent).toHaveLength(2);
   });
 
   it('whoever reads sees what lingers; a lease does not take it along', () => {
