@@ -9,7 +9,7 @@ import type { DhcpContext, DhcpReply } from './dhcp-decision.js';
 import { chosenOptions } from './options.js';
 import { replyTo } from './reply.js';
 import { describePath, type ReplyPath, replyPath } from './reply-path.js';
-import { cidrText, leaseOptions, subnetOptions } from './subnet-options.js';
+import { cidrText, shortLease, subnetOptions } from './subnet-options.js';
 
 /** OFFER or ACK: the address, the subnet's options, and what this firmware boots. Without `address`: options only. */
 export function answer(
@@ -25,7 +25,7 @@ export function answer(
   const boot = bootFields(facts, offer, identity.address);
   const options = subnetOptions(context.subnet);
   const isShort = leaseSeconds !== context.subnet.leaseSeconds;
-  const lease = isShort ? leaseOptions(leaseSeconds) : options.lease;
+  const lease = isShort ? shortLease(leaseSeconds) : options.lease;
   const name = context.machine?.name;
   const message = replyTo(request, {
     type,

@@ -13,12 +13,21 @@ export interface SubnetOptions {
   readonly rest: EncodedOptions;
 }
 
-export function leaseOptions(seconds: number): EncodedOptions {
+function leaseOptions(seconds: number): EncodedOptions {
   const lease = new Map<number, Uint8Array>();
   setOption(lease, 'leaseTime', seconds);
   setOption(lease, 'renewalTime', Math.floor(seconds / 2));
   setOption(lease, 'rebindingTime', Math.floor((seconds * 7) / 8));
   return lease;
+}
+
+/** Nearly all short leases are as long as each other. */
+let lastShort: { readonly seconds: number; readonly options: EncodedOptions } | undefined;
+
+/** Of a lease that lasts another time than the subnet's. */
+export function shortLease(seconds: number): EncodedOptions {
+  if (lastShort?.seconds !== seconds) lastShort = { seconds, options: leaseOptions(seconds) };
+  return lastShort.options;
 }
 
 /** A subnet is never changed: another configuration makes new ones, and their options are made anew. */
