@@ -234,11 +234,12 @@ export class Sessions {
     return session;
   }
 
-  /** Names what silence means, once per silence. */
+  /** All at once: for tests. */
   checkStalls(): void {
     for (const key of this.#open) this.#checkStall(key);
   }
 
+  /** Names what silence means, once per silence. */
   #checkStall(key: string): void {
     const session = this.#state.sessions.get(key);
     if (session === undefined) this.#open.delete(key); // its machine was forgotten

@@ -16,6 +16,7 @@ const PER_RELAY: BucketRate = { perSecond: 20_000, burst: 50_000 };
 const DECLINES_PER_MAC: BucketRate = { perSecond: 0.1, burst: 4 };
 /** By subnet, since a flood invents MACs and relays: of a /24 a few at once, and a tenth in ten minutes. */
 const DECLINES_PER_SUBNET: BucketRate = { perSecond: 0.05, burst: 16 };
+/** Four MACs at each. */
 const MAC_PLACES = 16_384;
 const RELAYS_KEPT = 1024;
 /** The first drop is told at once, then the sum of each period. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstatSync, type Stats } from 'node:fs';
 import { parseDigest } from '../domain/digest.js';
+import { andThen, type MaybePromise } from '../domain/maybe-promise.js';
 import { checkFile } from './check-file.js';
 import { decideDownload } from './download.js';
 import { DownloadReport } from './download-report.js';
@@ -45,7 +46,7 @@ export interface NginxAnswersOptions {
 
 /** Tells nginx which file to send (X-Accel-Redirect), and the timeline what begins. */
 export function createNginxAnswers({ imagesDir, report: tell, nextId }: NginxAnswersOptions) {
-  return (question: ImageQuestion): NginxAnswer | Promise<NginxAnswer> => {
+  return (question: ImageQuestion): MaybePromise<NginxAnswer> => {
     const { method, target, address } = question;
     const image = imageOfTarget(target);
     // nginx and we read a name in two ways, as with %xx in it; there it would come here again.
@@ -54,11 +55,8 @@ export function createNginxAnswers({ imagesDir, report: tell, nextId }: NginxAns
     const report = new DownloadReport(tell, nextId(), address, image.name);
     const path = `${imagesDir}/sha256/${image.digest}`;
     const look = lookAt(path);
-    const found = (): NginxAnswer => answerFound({ ...question, method }, report, path, image.digest, look);
-    if (look !== undefined && isSealed(look)) return found();
-    // Something may have written to it since it came in: then it is read whole before a byte of it is given away.
-    return checkFile(imagesDir, parseDigest(image.digest)).then((state) =>
-      state === 'damaged' ? damaged(report) : found(),
+    return andThen(isDamaged(imagesDir, image.digest, look), (isBad) =>
+      isBad ? damaged(report) : answerFound({ ...question, method }, report, path, image.digest, look),
     );
   };
 
@@ -99,6 +97,12 @@ export function createNginxAnswers({ imagesDir, report: tell, nextId }: NginxAns
     else if (told) report.begin(download.status, length, true, token);
     return { status: 200, reason: 'OK', head, body: '' };
   }
+}
+
+/** Something may have written to it since it came in: then it is read whole before a byte of it is given away. */
+export function isDamaged(imagesDir: string, digest: string, look: Stats | undefined): MaybePromise<boolean> {
+  if (look !== undefined && isSealed(look)) return false;
+  return checkFile(imagesDir, parseDigest(digest)).then((state) => state === 'damaged');
 }
 
 /** What a download of a file is told that is not what its name says. */

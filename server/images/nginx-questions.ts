@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { MaybePromise } from '../domain/maybe-promise.js';
 import type { ImageQuestion, NginxAnswer } from './nginx-answers.js';
 import { CLIENT_HEADER } from './nginx-config.js';
 
@@ -11,10 +12,7 @@ const LINE = /^([A-Z]{1,16}) (\S+) HTTP\/1\.1$/;
  * fields that nginx-config.ts names, one request at a time, and nobody else can connect: Node's HTTP server, which reads all of HTTP and
  * guards against whoever speaks it badly, took half of what nginx lost by asking.
  */
-export function answerQuestions(
-  socket: Socket,
-  answer: (question: ImageQuestion) => NginxAnswer | Promise<NginxAnswer>,
-): void {
+export function answerQuestions(socket: Socket, answer: (question: ImageQuestion) => MaybePromise<NginxAnswer>): void {
   let waiting = '';
   let busy = false;
   socket.setEncoding('latin1');

@@ -1,7 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BootAnswer } from '../boot/contract.js';
-import { parseDigest } from '../domain/digest.js';
-import { checkFile } from './check-file.js';
 import { decideDownload } from './download.js';
 import { DownloadReport } from './download-report.js';
 import { chooseVariant, ENCODINGS, type Encoding } from './encodings.js';
@@ -9,6 +7,7 @@ import { bootPathOfTarget, imageOfTarget } from './image-url.js';
 import {
   createNginxAnswers,
   damaged,
+  isDamaged,
   KEPT_FOR_EVER,
   lookAt,
   type NginxAnswer,
@@ -18,7 +17,6 @@ import {
 import { CLIENT_HEADER } from './nginx-config.js';
 import { assertSamePath, type OpenFile, OpenFiles } from './open-files.js';
 import { redirectHere } from './redirect-images.js';
-import { isSealed } from './seal.js';
 import type { SendBody } from './send-body.js';
 import { CLIENT_LEFT } from './sendfile-messages.js';
 import type { StreamReport } from './stream-messages.js';
@@ -70,10 +68,7 @@ export function createImageServer(options: ServeImageOptions): Serve {
     if (image !== undefined) {
       const report = new DownloadReport(options.report, id, address, image.name);
       const path = `${options.imagesDir}/sha256/${image.digest}`;
-      // Something may have written to it since it came in: then it is read whole before a byte of it is given away.
-      const look = lookAt(path);
-      const isSound = look !== undefined && isSealed(look);
-      if (!isSound && (await checkFile(options.imagesDir, parseDigest(image.digest))) === 'damaged') {
+      if (await isDamaged(options.imagesDir, image.digest, lookAt(path))) {
         give(response, damaged(report));
         return;
       }

@@ -36,9 +36,11 @@ afterEach(() => {
   server.close();
 });
 
-async function until(is: () => boolean): Promise<void> {
-  while (!is()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
+const until = (is: () => boolean): Promise<void> => expect.poll(is, { interval: 2 }).toBe(true);
+/** What was written has been read. */
+const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
 
 const ASKS = 'GET /images/sha256/ab HTTP/1.1\r\nHost: h\r\nX-Anybios-Client: 10.0.0.7\r\n';
 
@@ -46,7 +48,7 @@ describe('what nginx asks', () => {
   test('in pieces, and again on the same connection', async () => {
     for (const piece of [ASKS.slice(0, 9), ASKS.slice(9), '\r', '\n']) {
       nginx.write(piece);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await settled();
     }
     await until(() => said.endsWith('\r\n\r\n'));
     expect(said).toBe('HTTP/1.1 200 OK\r\nX-Accel-Redirect: /there\r\nContent-Length: 0\r\n\r\n');
@@ -76,7 +78,7 @@ describe('what nginx asks', () => {
     answer = () => new Promise((resolve) => late.push(resolve));
     nginx.write(`${ASKS}\r\n${ASKS}\r\n`);
     await until(() => heard.length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settled();
     expect(heard).toHaveLength(1);
     late[0]?.(refusal(500, 'first'));
     await until(() => heard.length === 2);

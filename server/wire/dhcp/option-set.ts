@@ -1,6 +1,6 @@
 import { WireError } from '../wire-error.js';
 
-const NOTHING = new Uint8Array(0);
+export const NOTHING = new Uint8Array(0);
 
 /**
  * Code -> bytes, in the order of the packet. A packet has a dozen options: going through a list of them is quicker than a Map, which is
@@ -11,7 +11,7 @@ export class OptionSet implements ReadonlyMap<number, Uint8Array> {
   readonly #bytes: Uint8Array;
   readonly #codes: number[] = [];
   readonly #values: (Uint8Array | undefined)[] = [];
-  /** Where in `#bytes` a value lies that nobody has asked for yet: `start * 65536 + length`. */
+  /** Where in `#bytes` a value lies that nobody has asked for yet: `start * 256 + length`. */
   readonly #places: number[] = [];
 
   /** `bytes`: what `place` speaks of. */
@@ -40,10 +40,13 @@ export class OptionSet implements ReadonlyMap<number, Uint8Array> {
     return this;
   }
 
-  /** Adds an option that lies in the bytes of this set; false = there is one with that code. Both below 65,536. */
+  /**
+   * Adds an option that lies in the bytes of this set; false = there is one with that code. `length`: at most 255; `start`: below 2^24,
+   * of which a datagram has 2^16.
+   */
   place(code: number, start: number, length: number): boolean {
     if (this.#codes.indexOf(code) >= 0) return false;
-    this.#add(code, undefined, start * 65536 + length);
+    this.#add(code, undefined, start * 256 + length);
     return true;
   }
 
@@ -87,7 +90,7 @@ export class OptionSet implements ReadonlyMap<number, Uint8Array> {
     if (value === undefined) {
       const place = this.#places[at] ?? 0;
       const { buffer, byteOffset } = this.#bytes;
-      value = new Uint8Array(buffer, byteOffset + (place >>> 16), place & 0xffff);
+      value = new Uint8Array(buffer, byteOffset + (place >>> 8), place & 0xff);
       this.#values[at] = value;
     }
     return value;

@@ -1,7 +1,7 @@
 import { WireError } from '../wire-error.js';
 import type { Writer } from '../writer.js';
 import { readKind, writeKind } from './option-kinds.js';
-import { cut, type OptionSet } from './option-set.js';
+import { cut, NOTHING, type OptionSet } from './option-set.js';
 import { lengthField, OPTIONS, type OptionName, type OptionValue, optionField } from './option-table.js';
 
 /** Code -> bytes in packet order. Bytes are read by kind only when asked for, so unknown or odd options survive untouched. */
@@ -36,13 +36,13 @@ export function hasOption(options: DhcpOptions, name: OptionName): boolean {
 }
 
 /**
- * Reads the option area from `start` to `end` of `bytes` into `into`. The same code again continues the value (RFC 3396: pieces are
- * joined in order). An area may stop without END at an option's border, as some clients do; inside an option it is cut and throws
- * WireError. `own`: `into` was made for these bytes.
+ * Reads the option area from `start` to `end` of `bytes` into `into`, which was made for these bytes. The same code again continues the
+ * value (RFC 3396: pieces are joined in order). An area may stop without END at an option's border, as some clients do; inside an
+ * option it is cut and throws WireError.
  */
 export function readOptionArea(
   bytes: Uint8Array,
-  { start, end, own }: { readonly start: number; readonly end: number; readonly own: boolean },
+  { start, end }: { readonly start: number; readonly end: number },
   into: OptionSet,
 ): void {
   // Joined once at the end: a packet can hold thousands of pieces, and joining each to the ones before would copy megabytes.
@@ -57,17 +57,11 @@ export function readOptionArea(
     if (length > end - at) throw cut(optionField(code), length, at, end - at);
     const from = at;
     at += length;
-    if (own && into.place(code, from, length)) continue;
-    const piece = bytes.subarray(from, at);
-    const before = into.get(code);
-    if (before === undefined) {
-      into.set(code, piece);
-      continue;
-    }
+    if (into.place(code, from, length)) continue;
     pieces ??= new Map();
-    const its = pieces.get(code);
-    if (its === undefined) pieces.set(code, [before, piece]);
-    else its.push(piece);
+    const its = pieces.get(code) ?? [into.get(code) ?? NOTHING];
+    its.push(bytes.subarray(from, at));
+    pieces.set(code, its);
   }
   if (pieces !== undefined) for (const [code, its] of pieces) into.set(code, joined(its));
 }

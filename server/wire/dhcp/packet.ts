@@ -52,8 +52,6 @@ const HEADER_SIZE = 240;
 const CHADDR_SIZE = 16;
 const SNAME_SIZE = 64;
 const FILE_SIZE = 128;
-/** What the length fields of UDP and IP can say. */
-const LARGEST_DATAGRAM = 0xffff;
 /** Option 52 (RFC 2132, section 9.3): which fields hold options. */
 const IN_FILE = 1;
 const IN_SNAME = 2;
@@ -86,14 +84,13 @@ export function decodePacket(bytes: Uint8Array): DhcpPacket {
   const cookie = reader.u32('magic cookie');
   if (cookie !== COOKIE) throw new WireError('magic cookie', 'is missing: plain BOOTP without options is not served');
   const options = new OptionSet(bytes);
-  readOptionArea(bytes, { start: reader.offset, end: bytes.length, own: bytes.length <= LARGEST_DATAGRAM }, options);
+  readOptionArea(bytes, { start: reader.offset, end: bytes.length }, options);
   const overload = getOption(options, 'overload') ?? 0;
   if (overload > 3) throw new WireError(optionField(OPTIONS.overload.code), `${overload} is over 3`);
   options.delete(OPTIONS.overload.code);
   // RFC 3396, section 5: first the options field, then file, then sname.
-  if ((overload & IN_FILE) !== 0) readOptionArea(bytes, { start: file, end: file + FILE_SIZE, own: false }, options);
-  if ((overload & IN_SNAME) !== 0)
-    readOptionArea(bytes, { start: sname, end: sname + SNAME_SIZE, own: false }, options);
+  if ((overload & IN_FILE) !== 0) readOptionArea(bytes, { start: file, end: file + FILE_SIZE }, options);
+  if ((overload & IN_SNAME) !== 0) readOptionArea(bytes, { start: sname, end: sname + SNAME_SIZE }, options);
   return {
     op: op === 1 ? 'request' : 'reply',
     htype,
