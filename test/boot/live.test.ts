@@ -50,7 +50,7 @@ systems:
     kind: container
     image: base
     memory: 32M
-    command: [/bin/sh, -c, "nc -l -p 7000 </dev/null; exec dd if=/dev/zero of=/dev/null bs=64M count=1"]
+    command: [/bin/sh, -c, "nc -l -p 7000 </dev/null; dd if=/dev/zero of=/dev/null bs=64M count=1; sleep 100000"]
 ${copies.map((name) => `  - { name: ${name}, kind: chroot, image: base, command: [/bin/sleep, "100000"] }\n`).join('')}
 roles:
   - { name: live, profile: live, systems: [${systems.join(', ')}] }

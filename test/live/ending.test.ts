@@ -12,30 +12,47 @@ const START = '\nanybios: system s starts\n';
 
 type Row = readonly [definition: string, ending: string, more: Readonly<Record<string, string>>, says: string];
 const ROWS: Readonly<Record<string, Row>> = {
-  'a program that has done its work': [CHROOT, 'success exited 0', {}, 'exited with 0: last words, well'],
-  'a program that has failed': [CHROOT, 'exit-code exited 3', {}, 'exited with 3: last words, not well'],
-  'over the limit of its cgroup': [CHROOT, 'oom-kill killed KILL', {}, 'killed: over its memory of 32 MiB, not well'],
+  'a program that has done its work': [CHROOT, 'exited 0', {}, 'exited with 0: last words, well'],
+  'a program that has failed': [CHROOT, 'exited 3', {}, 'exited with 3: last words, not well'],
+  'over the limit of its cgroup': [
+    CHROOT,
+    'killed KILL',
+    { 'memory.events': 'oom 3\noom_kill 2\n', 'oom-kills': '1\n' },
+    'killed: over its memory of 32 MiB, not well',
+  ],
+  'an earlier start was over the limit': [
+    CHROOT,
+    'killed KILL',
+    { 'memory.events': 'oom 3\noom_kill 2\n', 'oom-kills': '2\n' },
+    'ended by signal KILL: last words, not well',
+  ],
+  'it never came to its launch': [
+    CHROOT,
+    'exited 1',
+    { 'memory.events': 'oom_kill 0\n' },
+    'exited with 1: last words, not well',
+  ],
   'a health check has ended it': [
     CHROOT,
-    'signal killed TERM',
+    'killed TERM',
     { unhealthy: 'unhealthy: x' },
     'unhealthy: x, not well',
   ],
   'a VM that was killed': [
     VM,
-    'signal killed KILL',
+    'killed KILL',
     { 'console.log': `${START}[    1.0] Linux version\r\nhello\r\n` },
     'ended by signal KILL: hello, not well',
   ],
   'a VM over its memory': [
     VM,
-    'success exited 0',
+    'exited 0',
     { 'console.log': START + panics('System is deadlocked on memory') },
     'over its memory of 128 MiB: its kernel panicked, not well',
   ],
   'a VM over its memory whose log was cut since, and whose health check failed meanwhile': [
     VM,
-    'signal killed KILL',
+    'killed KILL',
     {
       'console.log.1': START + panics('System is deadlocked on memory'),
       'console.log': '[   13.0] Rebooting\r\n',
@@ -45,31 +62,31 @@ const ROWS: Readonly<Record<string, Row>> = {
   ],
   'a VM whose kernel panicked': [
     VM,
-    'success exited 0',
+    'exited 0',
     { 'console.log': START + panics('VFS: Unable to mount root fs') },
     'its kernel panicked: VFS: Unable to mount root fs, not well',
   ],
   'a VM whose command has failed, which Linux takes for a panic': [
     VM,
-    'success exited 0',
+    'exited 0',
     { 'console.log': START + panics('Attempted to kill init! exitcode=0x00000300') },
     'exited with 3: listening, not well',
   ],
   'a VM whose command has done its work': [
     VM,
-    'success exited 0',
+    'exited 0',
     { 'console.log': START + panics('Attempted to kill init! exitcode=0x00000000') },
     'exited with 0: listening, well',
   ],
   'a VM whose command was killed': [
     VM,
-    'success exited 0',
+    'exited 0',
     { 'console.log': START + panics('Attempted to kill init! exitcode=0x0000000b') },
     'ended by signal 11: listening, not well',
   ],
   'a panic of an earlier start': [
     VM,
-    'success exited 0',
+    'exited 0',
     { 'console.log': `${panics('System is deadlocked on memory')}${START}bye\r\n` },
     'exited with 0: bye, well',
   ],
@@ -80,9 +97,9 @@ test.each(Object.entries(ROWS))('%s', async (_name, [definition, ending, files, 
     folder=$anybios_run definition=$anybios_run/definition name=s
     unit_cgroup() { echo "$anybios_run"; }
     journalctl() { echo last words; }
-    SERVICE_RESULT=$1 EXIT_CODE=$2 EXIT_STATUS=$3
+    EXIT_CODE=$1 EXIT_STATUS=$2
     how_ended
     echo "$(why_ended), $(if well; then echo well; else echo not well; fi)"`;
-  const run = await ash(['kv', 'console', 'live-debian/ending'], script, ending.split(' '), { definition, ...files });
+  const run = await ash(['kv', 'console', 'live/cgroup', 'live/state', 'live-debian/ending'], script, ending.split(' '), { definition, ...files });
   expect(run).toEqual({ status: 0, stdout: `${says}\n`, stderr: '' });
 });

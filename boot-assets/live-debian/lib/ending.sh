@@ -1,5 +1,5 @@
 # shellcheck shell=dash
-# How a system ended. $SERVICE_RESULT, $EXIT_CODE and $EXIT_STATUS are systemd's (systemd.exec(5), "Environment variables set or
+# How a system ended. $EXIT_CODE and $EXIT_STATUS are systemd's (systemd.exec(5), "Environment variables set or
 # propagated by the service manager").
 
 # last_line: of what it wrote.
@@ -22,9 +22,10 @@ vm_panic() {
 }
 
 why_ended() {
-	local limit last
+	local limit kills last
 	limit=$(kv_get "$definition" memory-bytes)
-	if [ "${SERVICE_RESULT-}" = oom-kill ] || grep -q '^oom_kill [1-9]' "$(unit_cgroup "$name")/memory.events" 2>/dev/null; then
+	kills=$(cgroup_oom_kills "$(unit_cgroup "$name")")
+	if [ "$kills" != "$(read_line "$folder/oom-kills" "$kills")" ]; then
 		echo "killed: over its memory${limit:+ of $(mib "$limit")}"
 		return 0
 	fi

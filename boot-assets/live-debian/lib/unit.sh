@@ -13,6 +13,15 @@ unit_cgroup() {
 	echo "/sys/fs/cgroup/anybios.slice/$(unit_of "$1")"
 }
 
+# unit_gather NAME: moves this process to where over its memory the whole system is killed, it alone. Not by OOMPolicy=kill: a systemd
+# that hears of the end before it hears of the memory kills `ended` for it. Not in the unit's own cgroup: a daemon-reload unsets it there.
+unit_gather() {
+	local cgroup
+	cgroup=$(unit_cgroup "$1")
+	{ mkdir -p "$cgroup/system" && echo 0 >"$cgroup/system/cgroup.procs" && echo +memory >"$cgroup/cgroup.subtree_control" &&
+		echo 1 >"$cgroup/system/memory.oom.group"; } 2>/dev/null
+}
+
 # unit_limits DEFINITION: the lines for memory and processors. A VM's memory is its RAM; QEMU itself needs some beside it.
 unit_limits() {
 	local memory cpus
@@ -95,7 +104,7 @@ unit_write() {
 		RestartSec=100ms
 		TimeoutStartSec=infinity
 		TimeoutStopSec=$(if [ "$kind" = chroot ]; then echo 5; else echo 15; fi)
-		OOMPolicy=kill
+		OOMPolicy=continue
 		OOMScoreAdjust=0
 		MemorySwapMax=0
 		Delegate=yes

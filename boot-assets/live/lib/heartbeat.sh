@@ -20,14 +20,16 @@ memory_line() {
 
 # heartbeat_body: of each system also the digest of the definition that it was composed from: the server compares.
 heartbeat_body() {
-	local name folder
+	local name folder restarts
 	kv uptime-ms "$(uptime_ms)"
 	kv lease "$(lease_word)"
 	kv memory-total-bytes "$(memory_line MemTotal)"
 	kv memory-available-bytes "$(memory_line MemAvailable)"
 	for name in $systems; do
 		folder=$anybios_run/systems/$name
-		kv system "$name $(read_line "$folder/state" starting) $(read_line "$folder/restarts" 0) $(read_line "$folder/digest")"
+		# Before the state: one that ends meanwhile has counted its restart already, and must not be said to run again.
+		restarts=$(read_line "$folder/restarts" 0)
+		kv system "$name $(read_line "$folder/state" starting) $restarts $(read_line "$folder/digest")"
 	done
 	[ ! -r "$anybios_run/left-out" ] || while read -r name; do kv left-out "$name"; done <"$anybios_run/left-out"
 }
