@@ -32,12 +32,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     { 'memory.events': 'oom_kill 0\n' },
     'exited with 1: last words, not well',
   ],
-  'a health check has ended it': [
-    CHROOT,
-    'killed TERM',
-    { unhealthy: 'unhealthy: x' },
-    'unhealthy: x, not well',
-  ],
+  'a health check has ended it': [CHROOT, 'killed TERM', { unhealthy: 'unhealthy: x' }, 'unhealthy: x, not well'],
   'a VM that was killed': [
     VM,
     'killed KILL',
@@ -100,6 +95,11 @@ test.each(Object.entries(ROWS))('%s', async (_name, [definition, ending, files, 
     EXIT_CODE=$1 EXIT_STATUS=$2
     how_ended
     echo "$(why_ended), $(if well; then echo well; else echo not well; fi)"`;
-  const run = await ash(['kv', 'console', 'live/cgroup', 'live/state', 'live-debian/ending'], script, ending.split(' '), { definition, ...files });
+  const run = await ash(
+    ['kv', 'console', 'live/cgroup', 'live/state', 'live-debian/ending'],
+    script,
+    ending.split(' '),
+    { definition, ...files },
+  );
   expect(run).toEqual({ status: 0, stdout: `${says}\n`, stderr: '' });
 });
