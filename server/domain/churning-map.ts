@@ -1,3 +1,4 @@
+/** Before it is copied, at least; when more are in it, as many as those. */
 const REMOVALS = 1024;
 
 /**
@@ -9,14 +10,8 @@ const REMOVALS = 1024;
  * Do not change it while you go through `values`.
  */
 export class ChurningMap<K, V> {
-  readonly #removals: number;
   #map = new Map<K, V>();
   #removed = 0;
-
-  /** `removals`: entries removed before the map is copied, at least; when more than these are in it, as many as those. */
-  constructor(removals = REMOVALS) {
-    this.#removals = removals;
-  }
 
   has(key: K): boolean {
     return this.#map.has(key);
@@ -34,7 +29,7 @@ export class ChurningMap<K, V> {
   delete(key: K): boolean {
     if (!this.#map.delete(key)) return false;
     this.#removed++;
-    if (this.#removed >= this.#removals && this.#removed >= this.#map.size) {
+    if (this.#removed >= REMOVALS && this.#removed >= this.#map.size) {
       this.#map = new Map(this.#map);
       this.#removed = 0;
     }
@@ -44,10 +39,5 @@ export class ChurningMap<K, V> {
   /** In the order of their first `set`. */
   values(): Iterable<V> {
     return this.#map.values();
-  }
-
-  clear(): void {
-    this.#map = new Map();
-    this.#removed = 0;
   }
 }

@@ -26,7 +26,7 @@ export function macFromBytes(bytes: Uint8Array): Mac | undefined {
 }
 
 /** Of a storm, those whose next packet is near. */
-const LAST_MACS = new TextMemo(4096, (bytes) => hexOf(bytes, ':') as Mac);
+const LAST_MACS = new TextMemo(256, (bytes) => hexOf(bytes, ':') as Mac);
 
 export function macToBytes(mac: Mac): Uint8Array {
   return Uint8Array.from(mac.split(':'), (pair) => Number.parseInt(pair, 16));

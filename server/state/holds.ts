@@ -1,6 +1,6 @@
-import { ChurningMap } from '../domain/churning-map.js';
 import type { Ipv4 } from '../domain/ipv4.js';
 import type { Mac } from '../domain/mac.js';
+import { NumberMap } from '../domain/number-map.js';
 import { AddressesByMac } from './addresses-by-mac.js';
 
 /** An address that was offered to a network card. Times are epoch seconds. */
@@ -16,12 +16,17 @@ export interface Hold {
 /** How long an OFFER keeps its address: PXE ROMs wait up to 32 s for offers, iPXE retries within that. */
 export const HOLD_SECONDS = 60;
 
+interface Linked extends Hold {
+  older: Linked | undefined;
+  younger: Linked | undefined;
+}
+
 /** The offers that nobody has taken up yet; every question about one is O(1) on average. */
 export class Holds {
-  readonly #holds = new ChurningMap<Ipv4, Hold>();
+  readonly #holds = new NumberMap<Linked>();
   readonly #byMac = new AddressesByMac();
-  /** By subnet, the oldest first: offers of one subnet cost the others nothing. */
-  readonly #bySubnet = new Map<Ipv4, ChurningMap<Ipv4, Hold>>();
+  /** By subnet, a chain from the oldest to the youngest: offers of one subnet cost the others nothing. */
+  readonly #bySubnet = new Map<Ipv4, { oldest: Linked | undefined; youngest: Linked | undefined }>();
 
   has(address: Ipv4): boolean {
     return this.#holds.has(address);
@@ -38,13 +43,16 @@ export class Holds {
 
   /** The address must not be held by anybody. */
   add(address: Ipv4, mac: Mac, now: number, subnet: Ipv4): void {
-    const hold: Hold = { address, mac, since: now, until: now + HOLD_SECONDS, subnet };
     let its = this.#bySubnet.get(subnet);
     if (its === undefined) {
-      its = new ChurningMap();
+      its = { oldest: undefined, youngest: undefined };
       this.#bySubnet.set(subnet, its);
     }
-    its.set(address, hold);
+    const older = its.youngest;
+    const hold: Linked = { address, mac, since: now, until: now + HOLD_SECONDS, subnet, older, younger: undefined };
+    if (older === undefined) its.oldest = hold;
+    else older.younger = hold;
+    its.youngest = hold;
     this.#holds.set(address, hold);
     this.#byMac.add(mac, address);
   }
@@ -54,16 +62,24 @@ export class Holds {
     const hold = this.#holds.get(address);
     if (hold === undefined) return false;
     this.#holds.delete(address);
-    this.#bySubnet.get(hold.subnet)?.delete(address);
     this.#byMac.remove(hold.mac, address);
+    const { older, younger } = hold;
+    const its = this.#bySubnet.get(hold.subnet);
+    if (older !== undefined) older.younger = younger;
+    else if (its !== undefined) its.oldest = younger;
+    if (younger !== undefined) younger.older = older;
+    else if (its !== undefined) its.youngest = older;
+    // Dropped and old, it would keep its young neighbours until the next collection of old objects.
+    hold.older = undefined;
+    hold.younger = undefined;
     return true;
   }
 
   /** Those that are over, to be dropped; O(subnets) when there are none, since all last equally long. */
   due(now: number): readonly Hold[] {
     const due: Hold[] = [];
-    for (const its of this.#bySubnet.values()) {
-      for (const hold of its.values()) {
+    for (const subnet of this.#bySubnet.keys()) {
+      for (const hold of this.inOrder(subnet)) {
         if (hold.until > now) break;
         due.push(hold);
       }
@@ -71,8 +87,8 @@ export class Holds {
     return due;
   }
 
-  /** All of a subnet that stand, the oldest first. */
-  inOrder(subnet: Ipv4): Iterable<Hold> {
-    return this.#bySubnet.get(subnet)?.values() ?? [];
+  /** All of a subnet that stand, the oldest first. Do not drop one before you have gone on from it. */
+  *inOrder(subnet: Ipv4): IterableIterator<Hold> {
+    for (let hold = this.#bySubnet.get(subnet)?.oldest; hold !== undefined; hold = hold.younger) yield hold;
   }
 }

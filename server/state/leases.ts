@@ -1,11 +1,10 @@
-import { ChurningMap } from '../domain/churning-map.js';
 import { conflict } from '../domain/errors.js';
 import { contains, formatIpv4, type Ipv4, UNSPECIFIED } from '../domain/ipv4.js';
 import type { Lease, LeaseChange } from '../domain/lease.js';
 import type { Mac } from '../domain/mac.js';
 import type { Machine } from '../domain/machine.js';
+import { NumberMap } from '../domain/number-map.js';
 import type { Subnet } from '../domain/site.js';
-import { WideMap } from '../domain/wide-map.js';
 import { AddressesByMac } from './addresses-by-mac.js';
 import { type Hold, Holds } from './holds.js';
 import { MinHeap } from './min-heap.js';
@@ -43,7 +42,7 @@ const UNWANTED_SECONDS = 10;
  */
 export class LeaseBook {
   readonly #options: LeaseBookOptions;
-  readonly #leases = new WideMap<Ipv4, Lease>();
+  readonly #leases = new NumberMap<Lease>();
   readonly #leasedTo = new AddressesByMac();
   readonly #holds = new Holds();
   /** The one that rests longest first. */
@@ -53,7 +52,7 @@ export class LeaseBook {
   /** Address and the time at which its lease may be over. */
   readonly #ends = new MinHeap<Ipv4>();
   /** Addresses with a change on its way to the store, and what is known to be durable there. */
-  readonly #flights = new ChurningMap<Ipv4, { durable: Lease | undefined; open: number }>();
+  readonly #flights = new NumberMap<{ durable: Lease | undefined; open: number }>();
   /** Nothing is over before this second: whole seconds count. */
   #expiredAt = Number.NaN;
 

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
-import { ChurningMap } from '../domain/churning-map.js';
 import { type AnybiosError, unavailable } from '../domain/errors.js';
+import { NumberMap } from '../domain/number-map.js';
 import type { Store } from '../domain/ports.js';
 import type { CallArguments, CallName, CallResults } from './calls.js';
 import { toEventTexts } from './event-lines.js';
@@ -23,7 +23,7 @@ export class WorkerStore implements Store {
   readonly #worker: Worker;
   readonly #outbox: Outbox;
   /** Several wait for one call when it took the place of earlier ones. */
-  readonly #pending = new ChurningMap<number, Pending[]>();
+  #pending = new NumberMap<Pending[]>();
   readonly #exited: Promise<void>;
   #ended: AnybiosError | undefined;
 
@@ -139,7 +139,8 @@ export class WorkerStore implements Store {
 
   #end(error: AnybiosError): void {
     this.#ended ??= error;
-    for (const waiting of this.#pending.values()) for (const { reject } of waiting) reject(error);
-    this.#pending.clear();
+    const pending = this.#pending;
+    this.#pending = new NumberMap();
+    for (const waiting of pending.values()) for (const { reject } of waiting) reject(error);
   }
 }

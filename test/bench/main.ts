@@ -60,7 +60,7 @@ const { values, positionals } = parseArgs({
 
 /** Added to the round: no machine of a warm-up is in a round that counts. */
 const WARM_UP = 1000;
-const WARM_MACHINES = 4000;
+const WARM_MACHINES = 8000;
 
 let interrupted = false;
 

@@ -51,7 +51,7 @@ const encoder = new TextEncoder();
 
 export const hex = (bytes: Uint8Array): string => LAST_HEX.of(bytes);
 
-const LAST_HEX = new TextMemo(4096, (bytes) => hexOf(bytes));
+const LAST_HEX = new TextMemo(256, (bytes) => hexOf(bytes));
 
 /** Control characters become escapes, so that a dump or an event keeps to one line. */
 export const quote = (text: string): string => JSON.stringify(text);
@@ -175,7 +175,7 @@ function bytesOf(text: string): Uint8Array {
 }
 
 /** Vendor classes and names of hosts. */
-const LAST_TEXTS = new TextMemo(1024, textOf);
+const LAST_TEXTS = new TextMemo(256, textOf);
 
 /** Up to a closing NUL. Nearly all text is ASCII, for which the decoder costs more than it is worth. */
 function textOf(bytes: Uint8Array): string {

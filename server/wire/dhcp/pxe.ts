@@ -79,7 +79,7 @@ export function uuidOfOption97(bytes: Uint8Array): string | undefined {
   return LAST_UUIDS.of(bytes);
 }
 
-const LAST_UUIDS = new TextMemo(4096, uuidOf);
+const LAST_UUIDS = new TextMemo(256, uuidOf);
 
 function uuidOf(bytes: Uint8Array): string | undefined {
   if (bytes[0] !== 0 || isAllOf(bytes, 0) || isAllOf(bytes, 0xff)) return undefined;
