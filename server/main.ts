@@ -28,6 +28,7 @@ import { listenHttp } from './main/listen-http.js';
 import { logOutput } from './main/log-output.js';
 import { openCore } from './main/open-core.js';
 import { assetsOf, type Flavour } from './main/shipped-assets.js';
+import { goFirst } from './native/go-first.js';
 import { packageRoot } from './paths.js';
 import { templateFault } from './render/text-templates.js';
 import { createTftpServer } from './tftp/server.js';
@@ -59,6 +60,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const log = options.log ?? pino({ serializers: { error: pino.stdSerializers.err } }, logOutput());
   const closers: Closers = [];
   const close = (): Promise<void> => closeAll(closers);
+  const hindrance = await goFirst();
+  if (hindrance !== undefined) log.info({ reason: hindrance }, 'answers have the priority of the rest');
   try {
     const { url, reload } = await start(config, assetsOf(options.flavour), log, closers);
     return { url, reload, close };

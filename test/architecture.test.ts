@@ -14,7 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   decide: ['domain', 'wire', 'boot/contract'],
   render: ['domain'],
   native: ['domain'],
-  store: ['domain'],
+  store: ['domain', 'native/go-first'],
   images: ['domain', 'boot/contract', 'native'],
   rootfs: ['domain'],
   state: ['domain'],

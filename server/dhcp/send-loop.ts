@@ -1,6 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
+import { goFirst } from '../native/go-first.js';
 import { c } from '../native/libc.js';
 import { FIRST_BATCH, REFUSED, type Refusals, type SendThreadData, STOP, TURN } from './send-thread.js';
 
@@ -10,6 +11,7 @@ const MSG_DONTWAIT = 0x40;
 const { fd, batches, shared }: SendThreadData = workerData;
 const state = new Int32Array(shared);
 
+await goFirst();
 for (let batch = 0; ; batch = (batch + 1) % batches.length) {
   const count = waitFor(batch);
   if (count === undefined) break;

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { goFirst } from '../native/go-first.js';
 import { type Calls, createCalls } from './calls.js';
 import { type OpenDatabase, openDatabase } from './database.js';
 import { runGroup } from './group.js';
@@ -31,6 +32,8 @@ let working = false;
 let closing = false;
 
 try {
+  // A lease waits for this thread as for the main one. What hinders it, the main thread has told.
+  await goFirst();
   const database = await openDatabase(path, Date.now());
   const calls = createCalls(database, limits);
   port.on('message', (request: Request) => {
