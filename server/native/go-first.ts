@@ -5,6 +5,7 @@ import { getSystemErrorName } from 'node:util';
 const SCHED_SETATTR: Readonly<Partial<Record<string, number>>> = { x64: 314, arm64: 274 };
 /** `struct sched_attr` (linux/sched/types.h): size, policy, flags, nice, priority, runtime, deadline, period. */
 const ATTR_BYTES = 48;
+const SCHED_OTHER = 0;
 /** What this thread begins, threads and programs, is as others again. */
 const SCHED_FLAG_RESET_ON_FORK = 1n;
 const NICE = -10;
@@ -13,7 +14,7 @@ const TURN_NS = 100_000n;
 
 /**
  * Puts the calling thread before others of the machine: a packet waits for it, while whoever downloads or checks an image waits for
- * all of that. Where another nice value was chosen for the server, that stays. Without the right to it (root, CAP_SYS_NICE or
+ * all of that. Where another nice value or policy was chosen for the server, that stays. Without the right to it (root, CAP_SYS_NICE or
  * RLIMIT_NICE) only the turns change. Answers why it could not be done; then everything works the same, and later under load.
  */
 export async function goFirst(): Promise<string | undefined> {
@@ -24,9 +25,9 @@ export async function goFirst(): Promise<string | undefined> {
   try {
     // Optional (docs/dependencies.md).
     const { default: koffi } = await import('koffi');
-    const syscall = koffi
-      .load(null)
-      .func('long syscall(long number, int pid, const uint8_t *attr, unsigned int flags)');
+    const library = koffi.load(null);
+    if (library.func('int sched_getscheduler(int pid)')(0) !== SCHED_OTHER) return undefined;
+    const syscall = library.func('long syscall(long number, int pid, const uint8_t *attr, unsigned int flags)');
     const set = (nice: number): string | undefined =>
       syscall(number, 0, attributes(nice), 0) === 0 ? undefined : getSystemErrorName(-koffi.errno());
     const given = getPriority();

@@ -24,8 +24,9 @@ test('root goes first, and what it starts does not', async () => {
   expect(await run()).toEqual(['done', -10, 0]);
 });
 
-test('a nice value that was chosen stays', async () => {
+test('a nice value or a policy that was chosen stays', async () => {
   expect(await run('nice', '-n', '5')).toEqual(['done', 5, 5]);
+  expect(await run('chrt', '--batch', '0')).toEqual(['done', 0, 0]);
 });
 
 test('without the right to it all stays, and is told', async () => {
