@@ -25,7 +25,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
   unavailable: 503,
 };
-/** What a refused client still sends is read for so long: a connection that is reset at once takes the answer with it. */
+/** What a refused client still sends is read for so long: a connection that is closed before takes the answer with it. */
 const LINGER_MS = 2000;
 const LARGEST_HEAD = 16 << 10;
 
@@ -72,14 +72,29 @@ function digestOf(target: string): Digest | undefined {
 
 function refuse(request: IncomingMessage, response: ServerResponse, failure: FailureMessage): void {
   if (failure.code === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer realm="anybios"');
-  if (!request.complete) {
-    const timer = setTimeout(() => request.destroy(), LINGER_MS);
-    request.resume().once('close', () => clearTimeout(timer));
+  write(response, STATUS[failure.code], { error: failure });
+  // The whole answer has been sent. Its end closes the connection, whatever still comes: nginx, writing to a closed one, says 502.
+  const end = (): void => void response.end();
+  if (request.complete || request.destroyed) {
+    end();
+    return;
   }
-  answer(response, STATUS[failure.code], { error: failure });
+  const timer = setTimeout(end, LINGER_MS);
+  request
+    .resume()
+    .once('end', end)
+    .once('close', () => {
+      clearTimeout(timer);
+      end();
+    });
 }
 
 function answer(response: ServerResponse, status: number, value: object): void {
+  write(response, status, value);
+  response.end();
+}
+
+function write(response: ServerResponse, status: number, value: object): void {
   const body = JSON.stringify(value);
   response
     .writeHead(status, {
@@ -87,5 +102,5 @@ function answer(response: ServerResponse, status: number, value: object): void {
       'Content-Length': Buffer.byteLength(body),
       'Cache-Control': 'no-store',
     })
-    .end(body);
+    .write(body);
 }
