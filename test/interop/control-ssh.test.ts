@@ -175,11 +175,12 @@ describe.each([
     const other = rig.key.publicKey.replace(/ anybios$/, '');
     rig.open('node1', { ...right, hostKey: other });
     const { id } = await rig.jobs.submit('node1', exec('/usr/bin/touch', `${live.run}/wrong`), { by });
+    // It is tried again and again, and counts as sent meanwhile.
     const waiting = await rig.until('its reason', async () => {
       const { job } = await rig.jobs.get(id);
-      return job.message === undefined ? undefined : job;
+      return job.message === undefined || job.state !== 'queued' ? undefined : job;
     });
-    expect(waiting).toMatchObject({ state: 'queued', message: expect.stringMatching(/host key|identification/i) });
+    expect(waiting.message).toMatch(/host key|identification/i);
     expect(waiting.session).toBeUndefined();
     expect(existsSync(join(live.run, 'wrong'))).toBe(false);
     rig.open('node1', server.door('boot-1'));
