@@ -27,7 +27,7 @@ heartbeat_body() {
 	kv memory-available-bytes "$(memory_line MemAvailable)"
 	for name in $systems; do
 		folder=$anybios_run/systems/$name
-		# Before the state: one that ends meanwhile has counted its restart already, and must not be said to run again.
+		# In this order, with `count_restart`: one that ends meanwhile is not said to run again.
 		restarts=$(read_line "$folder/restarts" 0)
 		kv system "$name $(read_line "$folder/state" starting) $restarts $(read_line "$folder/digest")"
 	done

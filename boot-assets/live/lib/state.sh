@@ -22,6 +22,14 @@ read_line() {
 	printf '%s\n' "$text"
 }
 
+# count_restart NAME STATE: STATE is what it is after that. Written first: who reads the count first and the state then (heartbeat.sh)
+# never finds a restart counted of a system that still seems to run.
+count_restart() {
+	local folder="$anybios_run/systems/$1"
+	put "$folder/state" "$2"
+	put "$folder/restarts" "$(($(read_line "$folder/restarts" 0) + 1))"
+}
+
 # set_state NAME STATE [MESSAGE]
 set_state() {
 	local folder="$anybios_run/systems/$1" restarts
