@@ -116,9 +116,13 @@ function hashOfNumber(mac: number): number {
   return hashOf(upper, mac - upper * 0x1000000);
 }
 
-/** Of a storm only the lower half differs, and often in steps of a power of two. */
+/** Odd, and others in each process: who makes up MACs cannot make up such that fall on one place, where each would be looked at. */
+const [UPPER = 1, LOWER = 1] = crypto.getRandomValues(new Uint32Array(2)).map((number) => number | 1);
+
+/** Of a storm only the lower half differs, and often in steps of a power of two: mixed well. */
 function hashOf(upper: number, lower: number): number {
-  let hash = Math.imul(lower ^ Math.imul(upper, 0x9e3779b1), 0x85ebca6b);
+  let hash = (Math.imul(upper, UPPER) + Math.imul(lower, LOWER)) | 0;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -46,14 +46,11 @@ async function refused(): Promise<{ socket: Socket; answer: string }> {
 test('a refused client can send to its end: the connection is not closed before, and not reset', async () => {
   const { socket, answer } = await refused();
   expect(answer).toMatch(/^HTTP\/1.1 401 /);
+  // By the time another one has its answer, the end of the first connection would be here.
+  (await refused()).socket.destroy();
+  expect(socket.readableEnded).toBe(false);
   const ended = once(socket, 'end');
-  // In parts, each of which would be answered by a reset if the other side were closed.
-  for (let sent = 0; sent < BODY; sent += 50_000) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await new Promise<void>((resolve, reject) =>
-      socket.write(Buffer.alloc(50_000), (e) => (e ? reject(e) : resolve())),
-    );
-  }
+  socket.write(Buffer.alloc(BODY));
   await ended;
   socket.destroy();
 });
